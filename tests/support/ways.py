@@ -22,6 +22,7 @@ from agent_channels.core.inbound.pipeline import InboundPipeline
 from agent_channels.core.inbound.reader import Reader
 from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.inbound.wait_notices import WaitNotices
+from agent_channels.core.outbound.reactions import Reactions
 from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.scheduling import FollowUp, Wakeups
 from agent_channels.core.services import Services
@@ -49,7 +50,7 @@ class Way:
         self.services, self.wakeups = Services.of(store), Wakeups()
         self.inbox, self.access, self.history = self.services.inbox, self.services.access, self.services.history
         self.files = Files(folder / "files")
-        self.receipts = Receipts(adapter, self.inbox, enabled=True)
+        self.receipts = Receipts(adapter, self.inbox, Reactions(adapter), enabled=True)
         self.wait_notices = WaitNotices(self.inbox, self.services.notices, self.receipts, self.wakeups, 1.0)
         self.number = 0
         self._group = group

@@ -223,34 +223,65 @@ async def test_a_thousand_secrets_leave_by_no_way(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("label", "received", "told"),
     [
-        ("Send it masked", "the key is {masked}", "masked: 1 secret (a GitHub token)"),
-        ("Send it as it is", "the key is {secret}", "sent with 1 secret (a GitHub token) in it"),
+        ("Send it masked", "{before}the key is {masked}", "masked: 1 secret (a GitHub token)"),
+        ("Send it as it is", "{before}the key is {secret}", "sent with 1 secret (a GitHub token) in it"),
         ("Don't send it", None, "an approver decided not to send it"),
     ],
 )
 async def test_an_approver_decides_about_a_secret(stage: Stage, label: str, received: str | None, told: str) -> None:
-    """With `secrets: ask` a card shows the text masked; what is decided is done, and the record never has the value."""
+    """With `secrets: ask` a card shows what would be sent, around the secret and masked as it would be; what is decided
+    is done, and the record never has the value.
+    """
     stage.config(grace_s=0, secrets="ask")
     ann, bob = stage.person(), stage.person("bob")
     await stage.cli("access", "telegram", "approver", "add", str(ann.id))
     host = await stage.reading()
     secret = KINDS["github"](Planted(4))
     masked = f"{secret[:4]}[secret]"
+    before = "word " * 200 + "--password short1 and token: abc; "
     sending = asyncio.create_task(host.ask("tools/call", {
-        "name": "reply", "arguments": {"chat_id": str(bob.id), "text": f"the key is {secret}"},
+        "name": "reply", "arguments": {"chat_id": str(bob.id), "text": f"{before}the key is {secret}"},
     }))  # fmt: skip
     card = await ann.next_message()
-    assert f"the key is {masked}" in card["text"]
+    assert f"word --password short1 and token: abc; the key is {masked}" in card["text"]
     assert secret not in card["text"]
     ann.tap(card["message_id"], label=label)
     result = (await sending)["result"]
     assert told in result["content"][0]["text"]
     assert result["isError"] is (received is None)
     if received is not None:
-        assert (await bob.next_message())["text"] == received.format(secret=secret, masked=masked)
+        assert (await bob.next_message())["text"] == received.format(before=before, secret=secret, masked=masked)
     with Store.open(stage.state) as store:
         kept = [*Services.of(store).audit.all(), *store.rows("SELECT text FROM history")]
         assert not any(secret[-16:] in str(tuple(row)) for row in kept)
+
+
+@pytest.mark.parametrize(("label", "sent"), [("Send it as it is", True), ("Don't send it", False)])
+async def test_an_approver_decides_about_a_file_that_cannot_be_searched(stage: Stage, label: str, sent: bool) -> None:
+    """With `secrets: ask` a card names it; otherwise, and while nobody decides, it is refused with the reason."""
+    ann, bob = stage.person(), stage.person("bob")
+    host = await stage.reading()
+    data = b"7z\xbc\xaf'\x1c" + b"x" * 100
+    (stage.project / "all.7z").write_bytes(data)
+    assert "cannot be searched for secrets" in await host.refused("reply", chat_id=bob.id, text="x", files=["all.7z"])
+    await host.close()
+    stage.config(grace_s=0, secrets="ask")
+    await stage.cli("access", "telegram", "approver", "add", str(ann.id))
+    host = await stage.reading()
+    sending = asyncio.create_task(host.ask("tools/call", {
+        "name": "reply", "arguments": {"chat_id": str(bob.id), "text": "here", "files": ["all.7z"]},
+    }))  # fmt: skip
+    card = await ann.next_message()
+    assert "all.7z is locked, very large or packed" in card["text"]
+    ann.tap(card["message_id"], label=label)
+    result = (await sending)["result"]
+    assert result["isError"] is not sent
+    if sent:
+        document = (await bob.next_message())["document"]
+        assert stage.tg.state.files.by_id[document["file_id"]].data == data
+        assert "as an approver decided" in result["content"][0]["text"]
+    else:
+        assert "cannot be searched for secrets" in result["content"][0]["text"]
 
 
 async def test_secrets_are_blocked_or_left_where_that_is_set(stage: Stage) -> None:

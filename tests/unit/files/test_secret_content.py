@@ -6,14 +6,18 @@ import bz2
 import gzip
 import io
 import lzma
+import random
+import tarfile
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from agent_channels.core.errors import Refused
+from agent_channels.core.files.packed_files import LEVELS_MAX, UNPACKED_MAX
 from agent_channels.core.files.storage import HEAD, Files
 from agent_channels.core.secret_shapes import SECRET
 from agent_channels.core.store.database import Store
@@ -35,11 +39,25 @@ def sent(files: Files, path: Path, data: bytes) -> tuple[bytes, tuple[str, ...]]
         return stream.read(), file.masked
 
 
-def zipped(data: bytes) -> bytes:
+def zipped(data: bytes, name: str = "a/notes.txt") -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a/notes.txt", data)
+        archive.writestr(name, data)
     return packed.getvalue()
+
+
+def tarred(data: bytes, name: str = "a/notes.txt", mode: Literal["w", "w:gz", "w:bz2", "w:xz"] = "w") -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
+        for path, content in (("a/readme.md", b"x"), (name, data)):
+            member = tarfile.TarInfo(path)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def tgz(data: bytes) -> bytes:
+    return tarred(data, mode="w:gz")
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"private key", "age"}))
@@ -91,6 +109,92 @@ def test_what_cannot_be_masked_is_refused(files: Files, tmp_path: Path, data: by
     with pytest.raises(Refused, match=r"holds a secret .* Send a copy from which that was removed") as refused:
         sent(files, tmp_path / "notes.bin", data)
     assert TOKEN not in str(refused.value)
+
+
+@pytest.mark.parametrize("inner", [zipped, tgz, tarred, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("outer", [zipped, tgz, tarred, gzip.compress, bz2.compress, lzma.compress])
+def test_what_is_packed_inside_something_packed_is_refused(
+    files: Files, tmp_path: Path, outer: Callable[[bytes], bytes], inner: Callable[[bytes], bytes]
+) -> None:
+    """Whatever is in what; without a secret it is sent as it is."""
+    for data in (f"x {TOKEN}".encode(), KEY.encode()):
+        with pytest.raises(Refused, match="holds a secret") as refused:
+            sent(files, tmp_path / "notes.bin", outer(inner(data)))
+        assert TOKEN not in str(refused.value)
+    harmless = outer(inner(b"nothing to see " * 100))
+    assert sent(files, tmp_path / "a.bin", harmless)[0] == harmless
+
+
+@pytest.mark.parametrize("pack", [zipped, tgz, gzip.compress])
+def test_what_lies_far_into_something_packed_is_refused(
+    files: Files, tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """As far into a member as into a file."""
+    with pytest.raises(Refused, match="holds a secret"):
+        sent(files, tmp_path / "notes.bin", pack(b"y\n" * HEAD + TOKEN.encode()))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tarred(b"x", ".env"),
+        tarred(b"x", "home/.ssh/id_rsa", "w:gz"),
+        tarred(b"x", "state/telegram/channel.db", "w:xz"),
+        zipped(tarred(b"x", ".env", "w:bz2"), "all.tbz"),
+        zipped(zipped(b"x", "project/.env"), "a.zip"),
+    ],
+    ids=["tar", "tgz", "txz", "tar in zip", "zip in zip"],
+)
+def test_members_are_refused_by_their_names(files: Files, tmp_path: Path, data: bytes) -> None:
+    """As such files are where they lie alone."""
+    with pytest.raises(Refused, match="holds a secret"):
+        sent(files, tmp_path / "all.bin", data)
+
+
+def deep(levels: int) -> bytes:
+    data = b"x"
+    for _ in range(levels):
+        data = zipped(data)
+    return data
+
+
+def locked() -> bytes:
+    data = bytearray(zipped(b"x"))
+    # The flag stands in the member's own header and in the list at the end.
+    data[6] |= 1
+    data[data.index(b"PK\1\2") + 8] |= 1
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (deep(LEVELS_MAX + 1), "packed in each other"),
+        (locked(), "locked with a password"),
+        (zipped(locked(), "inner.zip"), "locked with a password"),
+        (gzip.compress(b"\0" * (UNPACKED_MAX + 1), 1), "unpacks to more than 256 MB"),
+        (b"7z\xbc\xaf'\x1c" + b"x" * 100, "7z file, which cannot be unpacked here"),
+        (tgz(b"Rar!\x1a\x07\1\0" + b"x" * 100), "RAR file"),
+    ],
+    ids=["deep", "locked", "locked inside", "a bomb", "7z", "rar in tgz"],
+)
+def test_what_cannot_be_searched_whole_is_not_sent(files: Files, tmp_path: Path, data: bytes, why: str) -> None:
+    """The reason says so and what to do; where the operator does not mask secrets, it is sent."""
+    with pytest.raises(Refused, match=rf"cannot be searched for secrets, because .*{why}.*; send what is in it"):
+        sent(files, tmp_path / "all.bin", data)
+    environ = {"CLAUDE_PROJECT_DIR": str(tmp_path)}
+    anything = Files(tmp_path / "state", environ=environ, mask=False, unsearched=True)
+    assert sent(anything, tmp_path / "all.bin", data)[0] == data
+
+
+def test_what_only_begins_like_something_packed_is_searched_as_it_is(files: Files, tmp_path: Path) -> None:
+    """Alone and in an archive; of what is damaged, what comes out of it."""
+    for data in (zipped(b"BZhello " + TOKEN.encode()), gzip.compress(b"\x1f\x8b" + TOKEN.encode())):
+        with pytest.raises(Refused, match="holds a secret"):
+            sent(files, tmp_path / "a.bin", data)
+    cut = gzip.compress(TOKEN.encode() + random.Random(1).randbytes(50_000))[:-20_000]  # noqa: S311
+    with pytest.raises(Refused, match="holds a secret"):
+        sent(files, tmp_path / "a.gz", cut)
 
 
 def test_a_copy_of_a_channels_database_is_refused(files: Files, tmp_path: Path) -> None:

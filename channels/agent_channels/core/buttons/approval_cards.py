@@ -202,6 +202,8 @@ def _file(files: Files, stem: str, suffix: str, text: str) -> Iterator[OpenFile]
 
 def _masked(spec: PromptSpec) -> PromptSpec:
     """Return a card's words without secrets. Masked, not refused: without the card nobody could answer."""
+    if spec.verbatim:
+        return spec
     words = (spec.head, spec.body, spec.foot, spec.file, spec.below)
     head, body, foot, file, below = map(masked, words)
     # A line each: in a diff, the sign of the next one is no value of a name at the end of this one.

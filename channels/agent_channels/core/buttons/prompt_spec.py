@@ -29,7 +29,8 @@ class PromptSpec:
     `multi`: several answers, then Done. `other`: free text is an answer too. `language` is that of `code`, and `file`
     the path of the file that `code` is a diff of: such a card shows the beginning of a long one, and sends it whole to
     who asks for it. `subject` is what a permission is for, in one line without secrets, `rule` the policy's rule that
-    asks, and `approvers` how many people have to allow it.
+    asks, and `approvers` how many people have to allow it. `verbatim`: the words are masked as what is decided about
+    will be, and are shown as they are.
     """
 
     grid: Grid
@@ -45,13 +46,15 @@ class PromptSpec:
     subject: str = ""
     rule: str = ""
     approvers: int = 1
+    verbatim: bool = False
 
     def dump(self) -> str:
         """Return it as JSON."""
         grid = [[[b.label, b.value, b.style, b.url, b.form, b.copy] for b in row] for row in self.grid]
         words = (self.head, self.body, self.foot)
         code = (self.code, self.language, self.file, self.below)
-        return json.dumps([grid, *words, self.multi, self.other, *code, self.subject, self.rule, self.approvers])
+        policy = (self.subject, self.rule, self.approvers)
+        return json.dumps([grid, *words, self.multi, self.other, *code, *policy, self.verbatim])
 
     @classmethod
     def load(cls, text: str) -> PromptSpec:
@@ -106,6 +109,14 @@ class Prompt:
     typing_by: str | None
     host: frozenset[str]
     allowed_by: tuple[str, ...] = ()
+
+    def words(self) -> str:
+        """Return everything that it says, and what it was answered, as one text to search."""
+        spec, result = self.spec, self.result or {}
+        buttons = (text for _, _, button in spec.cells() for text in (button.label, button.value))
+        answers = (result.get("text"), result.get("label"), *result.get("labels", ()))
+        texts = (spec.head, spec.body, spec.code, spec.below, spec.foot, spec.subject, *buttons, *answers)
+        return "\n".join(filter(None, texts))
 
 
 def prompt_of(row: Row) -> Prompt:

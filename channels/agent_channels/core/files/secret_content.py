@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import re
-import zipfile
-import zlib
-from collections.abc import Callable
-from pathlib import PurePath
-from typing import IO, Any
 
-from agent_channels.core.files.secret_names import secret_name
 from agent_channels.core.log import holds_registered, holds_token
 from agent_channels.core.secret_shapes import find_secrets, mask_shapes
-from agent_channels.core.text.sanitize import label
 
-__all__ = ["masked_text", "secret_content", "secret_member", "secret_part"]
+__all__ = ["masked_text", "secret_content", "secret_part"]
 
 # A file with one of these is a key, though only its beginning may be there.
 _KEYS = {
@@ -30,9 +20,6 @@ _LET_THROUGH = frozenset({"a password in an address", "a signed token", "an AWS 
 # A copy of a database of ours, under whatever name.
 _SQLITE = b"SQLite format 3\0"
 _OUR_TABLES = (b"CREATE TABLE inbox (", b"CREATE TABLE pairings (")
-# So much of a packed file is unpacked, of all its members together.
-UNPACKED_MAX = 8 * 1024 * 1024
-_PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 
 
 def secret_content(data: bytes) -> str | None:
@@ -77,38 +64,3 @@ def masked_text(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     if not found:
         return data, ()
     return mask_shapes(text, found).encode(coding), tuple(one.kind for one in found)
-
-
-def secret_member(file: IO[bytes]) -> str | None:
-    """Return which secret a packed file holds: the name of a member, or a kind; None if there is none."""
-    file.seek(0)
-    head = file.read(8)
-    file.seek(0)
-    try:
-        for magic, unpack in _PACKED.items():
-            if head.startswith(magic):
-                return secret_content(unpack(file).read(UNPACKED_MAX))
-        return _secret_in_zip(file) if zipfile.is_zipfile(file) else None
-    except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
-            lzma.LZMAError):  # fmt: skip
-        return None
-
-
-def _secret_in_zip(file: IO[bytes]) -> str | None:
-    left = UNPACKED_MAX
-    with zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
-            path = PurePath(member.filename)
-            # A backup of our own has the database and, if it was asked for, the token.
-            if path.parts and (secret_name(path) or path.name == "channel.db"):
-                return label(str(path), 80)
-        for member in archive.infolist():
-            # Locked ones cannot be read, by anybody who gets the file neither.
-            if left <= 0 or member.is_dir() or member.flag_bits & 1:
-                continue
-            with archive.open(member) as opened:
-                data = opened.read(left)
-            left -= len(data)
-            if found := secret_content(data):
-                return f"{found} in {label(member.filename, 80)}"
-    return None

@@ -13,18 +13,20 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
-from agent_channels.core.files.secret_content import masked_text, secret_content, secret_member, secret_part
+from agent_channels.core.files.packed_files import Unsearched, secret_member
+from agent_channels.core.files.secret_content import masked_text, secret_content, secret_part
 from agent_channels.core.files.secret_names import secret_name
 from agent_channels.core.settings.paths import expand_home, project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir
 from agent_channels.core.settings.state_folder import require_own_file
 from agent_channels.core.text.sanitize import label
 
-__all__ = ["Files", "open_file"]
+__all__ = ["Files", "NotSearched", "open_file"]
 
 # So much of a file is searched for what looks like a secret; for the tokens in use, all of it.
 HEAD = 1024 * 1024
@@ -40,6 +42,10 @@ _SUFFIX_BY_KIND = {
 }  # fmt: skip
 
 
+class NotSearched(Refused):
+    """A file is packed so that not all of it can be searched for secrets."""
+
+
 class Files:
     """The folder STATE_DIR/files, and the rules for sending."""
 
@@ -51,12 +57,14 @@ class Files:
         quota_mb: int = 1024,
         environ: Mapping[str, str] | None = None,
         mask: bool = True,
+        unsearched: bool = False,
     ) -> None:
         """`roots` are the folders that files may be sent from, besides the project, the temporary folder and ours.
 
         `mask`: of a short text file with a credential in it, a copy without that is sent; otherwise it is refused.
+        `unsearched`: what is packed so that not all of it can be searched is sent too.
         """
-        self._mask = mask
+        self._mask, self._unsearched = mask, unsearched
         self.state_dir = Path(os.path.realpath(state_dir))
         self.folder = self.state_dir / "files"
         self.quota = quota_mb * 1024 * 1024
@@ -67,12 +75,13 @@ class Files:
 
     # ---- out
 
-    def open_sendable(self, path: str, limit: int) -> OpenFile:
+    def open_sendable(self, path: str, limit: int, *, unsearched: bool = False) -> OpenFile:
         """Open a file that may be sent; relative paths start at the project. The caller closes it.
 
         What is checked is a copy, which is what is sent, so that whatever is put in the file's place or written into it
         afterwards is not. Raises `Refused` with the reason: missing, not a file, empty, more than `limit` bytes,
-        outside the allowed folders, inside a state folder, or probably a secret.
+        outside the allowed folders, inside a state folder, probably a secret; `NotSearched` if it is
+        packed so that one cannot tell, and that is not let through (`unsearched`).
         """
         quoted = repr(path if len(path) <= 300 else path[:299] + "…")
         if "\x00" in path or not path.strip():
@@ -93,7 +102,7 @@ class Files:
             raise Refused(f"the file {quoted} cannot be read: {error.strerror or error}") from error
         with closing(file):
             try:
-                return self._checked_copy(file, quoted, limit)
+                return self._checked_copy(file, quoted, limit, unsearched=unsearched or self._unsearched)
             except OSError as error:
                 raise Refused(f"the file {quoted} cannot be copied: {error.strerror or error}") from error
 
@@ -115,7 +124,7 @@ class Files:
         except (Refused, OSError, ValueError):
             return None
 
-    def _checked_copy(self, file: OpenFile, quoted: str, limit: int) -> OpenFile:
+    def _checked_copy(self, file: OpenFile, quoted: str, limit: int, *, unsearched: bool) -> OpenFile:
         """Return a copy, without a name, of an open file. Raises `Refused` if it may not be sent, and OSError."""
         with file.stream() as stream:
             info = os.fstat(stream.fileno())
@@ -139,7 +148,7 @@ class Files:
                     copy.write(part)
                     size, before = size + len(part), part[-OVERLAP:]
                 copy.flush()
-                found = found or secret_member(copy)
+                found = found or self._secret_inside(copy, quoted, unsearched=unsearched)
                 checked = OpenFile(os.dup(copy.fileno()), file.name, size)
                 checked.masked = masked
         if size and not found:
@@ -150,6 +159,17 @@ class Files:
                 f"the file {quoted} holds a secret ({found}); it is never sent. Send a copy from which that was removed"
             )
         raise Refused(f"the file {quoted} is empty; the platform takes no empty files")
+
+    def _secret_inside(self, file: IO[bytes], quoted: str, *, unsearched: bool) -> str | None:
+        try:
+            return secret_member(file)
+        except Unsearched as error:
+            if unsearched:
+                return None
+            raise NotSearched(
+                f"the file {quoted} cannot be searched for secrets, because {error}; send what is in it as it is, or "
+                "in smaller parts"
+            ) from None
 
     def _check_location(self, real: Path, quoted: str) -> None:
         """Raise `Refused` for a file that must not leave this machine, and for one outside the allowed folders."""

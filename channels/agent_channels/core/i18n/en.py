@@ -76,6 +76,12 @@ TEXTS: dict[str, str] = {
         "/session clear – forget this chat and start over\n/session export – get this chat as a file\n"
         "/session forget WORDS – delete what is saved with all of these words in it"
     ),
+    "session_forget_ask": (
+        "{count} saved messages of this chat have this in them. Delete them all, with the buttons and records that "
+        "say it? That cannot be undone."
+    ),
+    "button_forget": "🗑 Forget {count} messages",
+    "button_forget_nothing": "Keep them",
     "session_forgotten": "Deleted: {count} saved messages of this chat, and the words of {records} records.",
     "session_status": (
         "{client} (project {project}) has been reading this chat for {age}. Messages reach it by {mode}: {why}.\n"
@@ -331,6 +337,8 @@ TEXTS: dict[str, str] = {
     "card_question_head": "❓ {header}",
     "card_question_foot": "Project {project}.",
     "card_secrets_head": "🔑 The agent wants to send passwords or keys ({count}) to {chat}. Masked, it reads:",
+    "card_unsearched_head": "A file for {chat} cannot be searched for passwords and keys",
+    "card_unsearched_body": "{file} is locked, very large or packed in a way that cannot be unpacked here.",
     "button_send_masked": "Send it masked",
     "button_send_as_it_is": "Send it as it is",
     "button_send_nothing": "Don't send it",

@@ -68,6 +68,11 @@ TEXTS: dict[str, str] = {
         "/session clear – 忘掉這個聊天，重新開始\n/session export – 把這個聊天匯出成檔案\n"
         "/session forget 字詞 – 刪除保留的內容中包含所有這些字詞的部分"
     ),
+    "session_forget_ask": (
+        "這個聊天保留的訊息中有 {count} 則包含這些字。要把它們和提到這些字的按鈕與紀錄全部刪除嗎？刪除後無法復原。"
+    ),
+    "button_forget": "🗑 忘記 {count} 則訊息",
+    "button_forget_nothing": "保留",
     "session_forgotten": "已刪除這個聊天保留的訊息 {count} 則，以及 {records} 筆紀錄裡的文字。",
     "session_status": ("{client}（專案 {project}）讀這個聊天至今 {age}。訊息經由 {mode} 送達：{why}。\n{history}"),
     "session_unknown_client": "一個代理",
@@ -299,6 +304,8 @@ TEXTS: dict[str, str] = {
     "card_question_head": "❓ {header}",
     "card_question_foot": "專案 {project}。",
     "card_secrets_head": "🔑 代理想把 {count} 個密碼或金鑰傳到 {chat}。這裡已經遮住：",
+    "card_unsearched_head": "要傳到 {chat} 的一個檔案無法檢查是否含有密碼或金鑰",
+    "card_unsearched_body": "{file} 有密碼保護、太大，或是用這裡無法解開的方式壓縮。",
     "button_send_masked": "遮住後傳送",
     "button_send_as_it_is": "原樣傳送",
     "button_send_nothing": "不要傳送",

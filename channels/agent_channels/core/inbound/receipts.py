@@ -14,6 +14,7 @@ from agent_channels.core.contract.messages import Message
 from agent_channels.core.errors import PlatformError, StoreError
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
+from agent_channels.core.outbound.reactions import Reactions
 from agent_channels.core.scheduling import FollowUp
 
 __all__ = ["Receipts"]
@@ -28,8 +29,8 @@ DELAY_S = 0.1
 class Receipts:
     """Set reactions; without `enabled`, or on a platform without them, nothing happens."""
 
-    def __init__(self, adapter: Adapter, inbox: Inbox, *, enabled: bool) -> None:
-        self._adapter, self._inbox = adapter, inbox
+    def __init__(self, adapter: Adapter, inbox: Inbox, reactions: Reactions, *, enabled: bool) -> None:
+        self._inbox, self._reactions = inbox, reactions
         self._emoji = adapter.capabilities.receipt_emoji if enabled else None
 
     def for_received(self, messages: list[Message]) -> list[FollowUp]:
@@ -66,7 +67,7 @@ class Receipts:
     def _react(self, chat_id: str, message_id: str, emoji: str, *, not_before: float = 0) -> FollowUp:
         async def follow_up() -> None:
             await anyio.sleep_until(not_before)
-            await self._adapter.react(chat_id, message_id, emoji)
+            await self._reactions.set_receipt(chat_id, message_id, emoji)
 
         return follow_up
 

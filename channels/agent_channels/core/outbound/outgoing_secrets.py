@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.errors import Refused
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.log import redact
 from agent_channels.core.outbound.compose import shown_forms
 from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.secret_shapes import SECRET, find_secrets, mask_shapes
@@ -60,7 +61,10 @@ class OutgoingSecrets:
             self._services.audit.add("secrets blocked", chat_id, kinds)
             raise Refused(f"the message holds {kinds}, and this project sends none (secrets: block); leave it out")
         masked = mask_shapes(text, found)
-        answer = await self._ask(masked, len(found), chat_id) if found and self.mode == "ask" else MASKED
+        answer = MASKED
+        if found and self.mode == "ask":
+            head = translate("card_secrets_head", count=len(found), chat=self._named(chat_id))
+            answer = await self._ask(head, _excerpt(masked), (MASKED, AS_IT_IS, NOT)) or MASKED
         if answer == NOT:
             self._services.audit.add("secrets not sent", chat_id, kinds)
             raise Refused(f"the message holds {kinds}, and an approver decided not to send it; leave the secret out")
@@ -72,6 +76,20 @@ class OutgoingSecrets:
         notes.append(f"masked: {kinds}; people see {SECRET} instead")
         return Cleared(masked)
 
+    async def clear_file(self, name: str, chat_id: str, notes: list[str]) -> bool:
+        """Return whether a file that cannot be searched is sent: an approver decides it, where such are asked."""
+        if self.mode != "ask":
+            return False
+        head = translate("card_unsearched_head", chat=self._named(chat_id))
+        answer = await self._ask(
+            head, translate("card_unsearched_body", file=label(redact(name), 200)), (AS_IT_IS, NOT)
+        )
+        if answer != AS_IT_IS:
+            return False
+        self._services.audit.add("unsearched file sent", chat_id, name)
+        notes.append(f"{name} was sent although it cannot be searched for secrets, as an approver decided")
+        return True
+
     def refuse_shown(self, parts: Sequence[RenderedPart], *, as_it_is: bool) -> None:
         """Raise `Refused` if one sees a credential once the formatting, which had split it, is applied."""
         if self.mode == "off" or as_it_is:
@@ -81,23 +99,25 @@ class OutgoingSecrets:
                 if found := find_secrets(shown, by_name=False):
                     raise Refused(f"the text shows {found[0].kind} once its formatting is applied; leave it out")
 
-    async def _ask(self, masked: str, count: int, chat_id: str) -> str:
-        """Ask the approvers; return `masked` if nobody decides otherwise in time."""
+    def _named(self, chat_id: str) -> str:
+        return label(self._services.chats.title(chat_id) or chat_id)
+
+    async def _ask(self, head: str, body: str, answers: Collection[str]) -> str | None:
+        """Ask the approvers; return None if nobody decides in time."""
         services = self._services
         if not services.access.approvers():
-            return MASKED
+            return None
         prompts = services.prompts
-        chat = services.chats.title(chat_id) or chat_id
+        masked = ((Button(translate("button_send_masked"), MASKED, "primary"),),) if MASKED in answers else ()
+        others = (
+            Button(translate("button_send_as_it_is"), AS_IT_IS, "danger"),
+            Button(translate("button_send_nothing"), NOT),
+        )
         spec = PromptSpec(
-            grid=(
-                (Button(translate("button_send_masked"), MASKED, "primary"),),
-                (
-                    Button(translate("button_send_as_it_is"), AS_IT_IS, "danger"),
-                    Button(translate("button_send_nothing"), NOT),
-                ),
-            ),
-            head=translate("card_secrets_head", count=count, chat=label(chat)),
-            body=scrub(masked[:EXCERPT_MAX]),
+            grid=(*masked, others),
+            head=head,
+            body=scrub(body),
+            verbatim=True,
             foot=translate("card_question_foot", project=label(self._project, 100)),
         )
         prompt = prompts.create("question", spec, session=self._session, timeout_s=self._wait_s, lease_s=LEASE_S)
@@ -113,7 +133,14 @@ class OutgoingSecrets:
         finally:
             prompts.close(prompt.id, translate("prompt_timed_out"))
             self._wakeups.outcome_due.set()
-        return MASKED
+        return None
+
+
+def _excerpt(masked: str) -> str:
+    """Return the part of a masked text with the first credential, as it would be sent."""
+    begin = max(0, min(masked.find(SECRET) - EXCERPT_MAX // 2, len(masked) - EXCERPT_MAX))
+    end = begin + EXCERPT_MAX
+    return f"{'…' if begin else ''}{masked[begin:end]}{'…' if end < len(masked) else ''}"
 
 
 def counted_kinds(kinds: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import PurePath
 
 import anyio
 
@@ -29,7 +30,7 @@ from agent_channels.core.errors import (
     Unauthorized,
     Unsupported,
 )
-from agent_channels.core.files.storage import Files
+from agent_channels.core.files.storage import Files, NotSearched
 from agent_channels.core.journal.outbox import Shipment
 from agent_channels.core.journal.traces import message_attributes
 from agent_channels.core.log import MASK
@@ -48,6 +49,7 @@ from agent_channels.core.outbound.compose import (
 )
 from agent_channels.core.outbound.edits import Edits
 from agent_channels.core.outbound.outgoing_secrets import OutgoingSecrets, counted_kinds
+from agent_channels.core.outbound.reactions import Reactions
 from agent_channels.core.outbound.retry import Retrier, SendReport
 from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.outbound.threads import Threads
@@ -118,6 +120,7 @@ class Sender:
         self._turns: defaultdict[str, anyio.Lock] = defaultdict(partial(anyio.Lock, fast_acquire=True))
         self._retrier = Retrier(rate_wait_s)
         self.rich = RichForms(services.chats, services.health, rich)
+        self.reactions = Reactions(adapter)
         self.threads = Threads(adapter, services.chats, services.access)
         self.edits = Edits(adapter, services, self._retrier, self._turn, self.rich, secrets, panel_ttl_s)
         self._secrets = secrets
@@ -149,17 +152,42 @@ class Sender:
         if MASK in reply.text:
             report.notes.append(f"the token of a bot is never sent; the text shows {MASK} instead")
         cleared = await self._secrets.clear(reply.text, reply.chat_id, reply.grid, report.notes)
+        unsearched = await self._clear_files(reply, report)
         with sending_as_it_is() if cleared.as_it_is else nullcontext():
-            return await self._reply(replace(reply, text=cleared.text), report, on_sent, as_it_is=cleared.as_it_is)
+            return await self._reply(
+                replace(reply, text=cleared.text), report, on_sent, as_it_is=cleared.as_it_is, unsearched=unsearched
+            )
 
-    async def _reply(self, reply: Reply, report: SendReport, on_sent: Callable[[], None], *, as_it_is: bool) -> str:
+    async def _clear_files(self, reply: Reply, report: SendReport) -> frozenset[str]:
+        """Return the paths of the files that cannot be searched for secrets, and that an approver lets through."""
+        cleared = set()
+        for path in reply.files if self._secrets.mode == "ask" else ():
+            try:
+                self._files.open_sendable(path, self._adapter.limits.upload).close()
+            except NotSearched:
+                if await self._secrets.clear_file(PurePath(path).name, reply.chat_id, report.notes):
+                    cleared.add(path)
+            except Refused:
+                # Said when it is opened to be sent.
+                continue
+        return frozenset(cleared)
+
+    async def _reply(
+        self,
+        reply: Reply,
+        report: SendReport,
+        on_sent: Callable[[], None],
+        *,
+        as_it_is: bool,
+        unsearched: frozenset[str],
+    ) -> str:
         key = reply.idempotency_key or f"auto-{secrets.token_hex(8)}"
         # The files stay open until all of it is sent, also while a rate limit is waited for.
         with ExitStack() as opened:
             async with self._turn(reply.chat_id):
                 reply = await self._in_thread(reply, report)
                 # Inside the turn: rendering a long text takes longer than rendering the short one after it.
-                messages = await self._compose(reply, opened, report, as_it_is=as_it_is)
+                messages = await self._compose(reply, opened, report, as_it_is=as_it_is, unsearched=unsearched)
                 # Between here and the sending of a message without a grid nothing can fail: it is recorded at once.
                 first = () if reply.grid and not grid_index(messages) else range(part_count(messages[0]))
                 shipment = self._services.outbox.begin(key, reply.chat_id, _content(reply), first)
@@ -204,13 +232,18 @@ class Sender:
         report.notes.append(f"{verb} the thread {name!r}; write there with chat_id={place.chat_id}{thread}")
         return replace(reply, chat_id=place.chat_id, thread_id=place.thread_id, thread_name=None)
 
-    async def _compose(self, reply: Reply, opened: ExitStack, report: SendReport, *, as_it_is: bool) -> list[Outgoing]:
+    async def _compose(
+        self, reply: Reply, opened: ExitStack, report: SendReport, *, as_it_is: bool, unsearched: frozenset[str]
+    ) -> list[Outgoing]:
         if not reply.text.strip() and not reply.files:
             raise Refused("text is empty and there are no files; nothing to send")
         if reply.grid:
             check_grid(reply.grid, self._adapter.limits)
         limits = self._adapter.limits
-        files = [opened.enter_context(closing(self._files.open_sendable(path, limits.upload))) for path in reply.files]
+        sendable = (
+            self._files.open_sendable(path, limits.upload, unsearched=path in unsearched) for path in reply.files
+        )
+        files = [opened.enter_context(closing(file)) for file in sendable]
         self._note_masked_files(reply.chat_id, files, report)
         base = Outgoing(reply.chat_id, format=reply.format, thread_id=reply.thread_id, silent=reply.silent)
         text = reply.text
@@ -410,7 +443,7 @@ class Sender:
         if known is not None and emoji and plain not in known:
             raise Refused(f"{emoji!r} is not a reaction this platform offers; it offers {' '.join(sorted(known))}")
         wanted = known.get(plain, emoji) if known is not None else emoji
-        await self._retrier.call(lambda: self._adapter.react(chat_id, message_id, wanted), SendReport())
+        await self._retrier.call(lambda: self.reactions.set_own(chat_id, message_id, wanted), SendReport())
         self._services.inbox.unmark(chat_id, message_id)
         return f"reacted with {wanted}" if emoji else "reaction removed"
 

@@ -68,7 +68,7 @@ class ActiveReader:
             settings.typing_cap_s,
             services.progress_messages.has_draft if adapter.capabilities.drafts else None,
         )
-        self._receipts = Receipts(adapter, services.inbox, enabled=settings.receipts)
+        self._receipts = Receipts(adapter, services.inbox, sender.reactions, enabled=settings.receipts)
         self._wait_notices = WaitNotices(
             services.inbox, services.notices, self._receipts, wakeups, settings.wait_notice_after_s
         )

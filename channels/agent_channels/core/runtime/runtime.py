@@ -260,6 +260,7 @@ async def open_runtime(
                 quota_mb=settings.files_quota_mb,
                 environ=env.environ,
                 mask=settings.secrets in {"mask", "ask"},
+                unsearched=settings.secrets == "off",
             )
             flag = None if known else channel_flag(channel.name)
             socket = InboxSocket.of(env.environ)

@@ -1,0 +1,157 @@
+"""What is packed in a file that is to be sent: the names and contents of everything in it, also packed again."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import IO, Any
+
+from agent_channels.core.files.secret_content import secret_content, secret_part
+from agent_channels.core.files.secret_names import secret_name
+from agent_channels.core.text.sanitize import label
+
+__all__ = ["LEVELS_MAX", "UNPACKED_MAX", "Unsearched", "secret_member"]
+
+# So much is unpacked of a file, of all that is in it together, and so many files in each other.
+UNPACKED_MAX, MEMBERS_MAX, LEVELS_MAX = 256 * 1024 * 1024, 20_000, 4
+STEP, PIECE, OVERLAP = 1024 * 1024, 8192, 1024
+_PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+# Python has nothing that reads these.
+_UNREADABLE = {b"7z\xbc\xaf'\x1c": "7z", b"Rar!\x1a\x07": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_TAR_AT, _TAR, _ZIP = 257, b"ustar", b"PK\3\4"
+_BROKEN = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
+
+
+class Unsearched(Exception):
+    """Not everything in a file can be looked at; the message says why."""
+
+
+def secret_member(file: IO[bytes]) -> str | None:
+    """Return which secret is packed in a file: the name of a member, or a kind; None if there is none.
+
+    What is not packed is not looked at. Raises `Unsearched` if not all of it can be searched.
+    """
+    return _Search().inside(file, 0)
+
+
+class _Search:
+    """One file's search. What is damaged is searched up to there: others unpack no more of it.
+
+    What only begins like something packed is searched as it is, and so is what is packed in another file.
+    """
+
+    def __init__(self) -> None:
+        self._left, self._members = UNPACKED_MAX, MEMBERS_MAX
+
+    def inside(self, file: IO[bytes], level: int) -> str | None:
+        """Return which secret is packed in a file that can be rewound."""
+        file.seek(0)
+        head = file.read(_TAR_AT + len(_TAR))
+        file.seek(0)
+        for magic, name in _UNREADABLE.items():
+            if head.startswith(magic):
+                raise Unsearched(f"it is a {name} file, which cannot be unpacked here")
+        unpack = next((unpack for magic, unpack in _PACKED.items() if head.startswith(magic)), None)
+        is_tar = head[_TAR_AT:] == _TAR
+        # A program that unpacks itself has something before it.
+        may_be_zip = unpack is None and not is_tar and (level == 0 or head.startswith(_ZIP))
+        is_zip = may_be_zip and zipfile.is_zipfile(file)
+        file.seek(0)
+        if not (unpack or is_tar or is_zip):
+            return None
+        if level == LEVELS_MAX:
+            raise Unsearched(f"more than {LEVELS_MAX} files are packed in each other")
+        if unpack:
+            with unpack(file) as unpacked:
+                return self._content(unpacked, level + 1)
+        return self._tar(file, level) if is_tar else self._zip(file, level)
+
+    def _content(self, file: IO[bytes], level: int) -> str | None:
+        """Return which secret an unpacked file holds, in itself or packed again."""
+        try:
+            found = self._inside_unpacked(file, level)
+            file.seek(0)
+        except _BROKEN:
+            found = None
+        before = b""
+        while not found and (part := self._read(file)):
+            found = secret_part(before + part) if before else secret_content(part)
+            before = part[-OVERLAP:]
+        return found
+
+    def _inside_unpacked(self, file: IO[bytes], level: int) -> str | None:
+        if file.read(len(_ZIP)) == _ZIP:
+            # Its list of members is at its end, and is gone back from for each.
+            file.seek(0)
+            data = b"".join(iter(lambda: self._read(file), b""))
+            self._left += len(data)
+            return self.inside(io.BytesIO(data), level)
+        file.seek(0)
+        return self.inside(file, level)
+
+    def _read(self, file: Any) -> bytes:
+        """Return the next part, up to where the file is damaged; b"" at its end."""
+        data = b""
+        try:
+            while len(data) < STEP and (part := file.read1(PIECE)):
+                data += part
+        except _BROKEN:
+            pass
+        self._left -= len(data)
+        if self._left < 0:
+            raise Unsearched(f"it unpacks to more than {UNPACKED_MAX // 2**20} MB")
+        return data
+
+    def _zip(self, file: IO[bytes], level: int) -> str | None:
+        try:
+            archive = zipfile.ZipFile(file)
+        except _BROKEN:
+            return None
+        with archive:
+            members = archive.infolist()
+            if found := next((found for one in members if (found := self._named(one.filename))), None):
+                return found
+            for member in members:
+                if member.is_dir():
+                    continue
+                if member.flag_bits & 1:
+                    raise Unsearched(f"{label(member.filename, 80)} in it is locked with a password")
+                try:
+                    opened = archive.open(member)
+                except NotImplementedError:
+                    raise Unsearched(f"{label(member.filename, 80)} in it is packed in a way that is unknown") from None
+                except _BROKEN:
+                    raise Unsearched(f"{label(member.filename, 80)} in it is damaged") from None
+                with opened:
+                    if found := self._content(opened, level + 1):
+                        return f"{found} in {label(member.filename, 80)}"
+        return None
+
+    def _tar(self, file: IO[bytes], level: int) -> str | None:
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                for member in archive:
+                    if found := self._named(member.name):
+                        return found
+                    opened = archive.extractfile(member) if member.isreg() else None
+                    if opened and (found := self._content(opened, level + 1)):
+                        return f"{found} in {label(member.name, 80)}"
+        except _BROKEN:
+            return None
+        return None
+
+    def _named(self, name: str) -> str | None:
+        """Return the name of a member that is a secret's."""
+        self._members -= 1
+        if self._members < 0:
+            raise Unsearched(f"more than {MEMBERS_MAX:,} files are in it")
+        path = PurePath(name)
+        # A backup of our own has the database and, if it was asked for, the token.
+        return label(str(path), 80) if path.parts and (secret_name(path) or path.name == "channel.db") else None
