@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
-from harness import Stage
+from harness import Stage, is_closed
 from hook_runs import Hooks
 
 
@@ -49,6 +49,48 @@ async def test_words_are_forgotten_everywhere(stage: Stage) -> None:
         store.empty_journal()
     assert holders(stage, "Quarzuhr number one") == []
     assert holders(stage, "quarzuhr has number nine") == []
+
+
+async def test_one_letter_is_asked_about_first(stage: Stage) -> None:
+    """With how many messages it is; one button keeps them, the other deletes them, and neither keeps the word."""
+    ann = stage.person()
+    host = await stage.reading()
+    for text in ("Zwiebel one", "Zwiebel two"):
+        ann.send(text)
+        await host.event()
+    for label, kept in (("Keep them", 2), ("🗑 Forget 2 messages", 0)):
+        ann.send("/session forget z")
+        async with asyncio.timeout(20):
+            while "2 saved messages of this chat have this in them" not in (asked := await ann.next_message())["text"]:
+                pass
+        with Store.open(stage.state) as store:
+            assert Services.of(store).history.count_matching(str(ann.id), "z") == 2
+        ann.tap(asked["message_id"], label=label)
+        number = asked["message_id"]
+        await stage.tg.wait_for(
+            lambda number=number: is_closed(next(one for one in ann.messages() if one["message_id"] == number))
+        )
+        with Store.open(stage.state) as store:
+            services = Services.of(store)
+            assert services.history.count_matching(str(ann.id), "z") == kept
+            assert "·forget·z" not in str([row["grid"] for row in store.rows("SELECT grid FROM panels")])
+
+
+async def test_a_new_session_is_not_told_what_was_forgotten(stage: Stage) -> None:
+    """Not in the line about what it missed, though a message with it is still open; and the agent still gets that."""
+    stage.config(grace_s=0, mode="pull")
+    ann = stage.person()
+    host = await stage.reading()
+    ann.send("the Quarzuhr is in the drawer")
+    ann.send("/session forget Quarzuhr")
+    async with asyncio.timeout(20):
+        while "Deleted: 1 saved messages" not in (await ann.next_message())["text"]:
+            pass
+    await host.close()
+    async with Hooks(stage, "another-session") as hooks:
+        told = (await hooks.run("session")).specific["additionalContext"]
+        assert "1 open" in told
+        assert "Quarzuhr" not in told
 
 
 async def test_a_new_session_is_told_once_what_it_missed(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,10 +12,14 @@ from hypothesis import strategies as st
 
 from agent_channels.core.buttons.layout import callback, check_grid, lay_out, parse_callback
 from agent_channels.core.buttons.panels import Panels
+from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.contract.limits import Limits
+from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.errors import Refused
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
+from planted_secrets import KINDS, Planted
 
 LIMITS = Limits(text=4096, unit="utf16", buttons=100, row=8, rows=100, label=None, upload=1, photo=1, download=1)
 PANEL_ID = "AbCdEfGhIjKlMnOpQrStUv"
@@ -245,3 +250,40 @@ def test_a_url_that_may_lead_elsewhere_is_refused_by_name(url: str, reason: str)
     with pytest.raises(Refused, match="row 0, column 1") as refused:
         check_grid(((Button("Ok"), Button("Open", url=url)),), LIMITS)
     assert reason in str(refused.value)
+
+
+def test_a_message_with_a_secret_is_kept_only_until_it_shows_its_end(store: Store) -> None:
+    """Where an approver let one through; that of a question until its asker has the answer."""
+    services = Services.of(store)
+    snapshot = json.dumps({"text": f"the key is {KINDS['github'](Planted(1))}"})
+    plain = json.dumps({"text": "no key"})
+
+    def shown(said: str, prompt_id: str | None = None) -> str:
+        panel_id = services.panels.create("7", grid(["Yes"]), ttl_s=60, prompt_id=prompt_id)
+        services.panels.bind(panel_id, f"m{panel_id}", said)
+        return panel_id
+
+    def kept(panel_id: str) -> str | None:
+        panel = services.panels.get(panel_id)
+        assert panel is not None
+        return panel.snapshot
+
+    def show_all() -> None:
+        for panel in services.panels.outcomes_due():
+            services.panels.outcome_shown(panel)
+
+    first, harmless = shown(snapshot), shown(plain)
+    assert kept(first) == snapshot
+    services.panels.cancel_all("over")
+    show_all()
+    assert (kept(first), kept(harmless)) == (None, plain)
+    spec = PromptSpec(grid=grid(["Yes"]))
+    prompt = services.prompts.create("ask", spec, session="s", timeout_s=60, lease_s=60)
+    asked = shown(snapshot, prompt.id)
+    panel = services.panels.get(asked)
+    assert panel is not None
+    services.prompts.press(panel, 0, Person("7", "ann"))
+    show_all()
+    assert kept(asked) == snapshot
+    services.prompts.confirm([prompt.id])
+    assert kept(asked) is None

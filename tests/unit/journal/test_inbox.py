@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +16,7 @@ from agent_channels.core.journal.entry import AgentEvent, Entry
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
+from planted_secrets import KINDS, Planted, core_of
 
 PHOTO = Attachment("photo", "file-1", None, "image/jpeg", 12)
 PAPER = Attachment("document", 'pa"per', "paper.pdf", "application/pdf", 34)
@@ -73,6 +75,34 @@ def test_entries_are_offered_in_the_order_they_came(inbox: Inbox) -> None:
     assert first == ["text 0", "text 1", "text 2", "text 3"]
     assert [entry.content for entry in offered(inbox)] == [f"text {number}" for number in range(6)]
     assert inbox.ready(10) == []
+
+
+def test_whatever_of_an_entry_holds_a_credential_is_masked_once_it_is_answered(inbox: Inbox, store: Store) -> None:
+    """The text, what it quotes and the names of files; the agent is shown them whole, and a list stays a list."""
+    secrets = [KINDS["github"](Planted(seed)) for seed in range(3)]
+    listed = json.dumps([{"kind": "document", "file_id": "f", "name": f'{secrets[2]}".txt'}])
+    file = Attachment("document", "f", f"{secrets[2]}.txt")
+    for number, event in enumerate(
+        [
+            AgentEvent("7", "m0", "7", secrets[0], {}),
+            AgentEvent("7", "m1", "7", "x", {"reply_to_text": f"use {secrets[1]}"}),
+            AgentEvent("7", "m2", "7", "y", {"attachments": listed}, attachments=(file,)),
+        ]
+    ):
+        put(inbox, str(number))
+        ((entry_id, _raw),) = inbox.unsorted(10)
+        inbox.open(entry_id, event)
+    shown = offered(inbox)
+    assert [shown[0].content, shown[1].meta["reply_to_text"]] == [secrets[0], f"use {secrets[1]}"]
+    assert secrets[2] in shown[2].meta["attachments"]
+    assert inbox.mask_answered() == 0
+    inbox.acknowledge([entry.delivery_id for entry in shown])
+    assert inbox.mask_answered() == 3
+    kept = repr([tuple(row) for row in store.rows("SELECT * FROM inbox")])
+    assert [secret for secret in secrets if core_of(secret) in kept] == []
+    meta = json.loads(store.value("SELECT meta FROM inbox WHERE message_id = 'm2'"))
+    assert json.loads(meta["attachments"])[0]["name"].endswith('[secret]".txt')
+    assert inbox.mask_answered() == 0
 
 
 def test_an_entry_keeps_its_delivery_id_over_every_offer(inbox: Inbox) -> None:

@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from agent_channels.core.buttons.approval_cards import send_whole_change
+from agent_channels.core.buttons.forget_offers import is_forget_offer, words_to_forget
 from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panel, Panels, Press
 from agent_channels.core.buttons.prompt_spec import Prompt
@@ -54,6 +55,18 @@ UNKNOWN_TAPS_MAX = 100
 NAMED_MAX = 20
 
 
+class Forgets(Protocol):
+    """What deletes the saved messages of a chat that have some words in them."""
+
+    def forget(self, chat_id: str, words: str, user_id: str) -> str:
+        """Delete them for this person; return the sentence that says how many."""
+        ...
+
+    async def empty_journal(self) -> None:
+        """Leave nothing of them in the database's journal."""
+        ...
+
+
 class Details(NamedTuple):
     """What somebody needs to know besides, with a part of it to copy."""
 
@@ -77,8 +90,10 @@ class ButtonAnswers:
         panels: Panels,
         turn_buttons: TurnButtons,
         files: Files,
+        forgetting: Forgets,
     ) -> None:
         self._adapter, self._inbox, self._history, self._access = adapter, inbox, history, access
+        self._forgetting = forgetting
         self._prompts, self._panels, self._turn_buttons, self._files = prompts, panels, turn_buttons, files
         self._audit = Audit(inbox.store)
         self._details = Budget(DETAILS_MAX, 1, lambda: time.monotonic() / DETAILS_EACH_S)
@@ -104,6 +119,8 @@ class ButtonAnswers:
             return True
         if located and is_secret_offer(located[0]):
             return self._tap_secret_offer(entry_id, tap, follow_ups)
+        if located and is_forget_offer(located[0]):
+            return self._tap_forget_offer(entry_id, tap, follow_ups)
         if located and located[0].turn_id:
             return self._tap_turn(entry_id, tap, located[0], located[0].turn_id, follow_ups)
         return self._tap_panel(entry_id, tap, follow_ups)
@@ -176,6 +193,24 @@ class ButtonAnswers:
             self._tell(tap, translate("tap_accepted", label=label(press.button.label, 150)), follow_ups, counted=True)
         else:
             follow_ups.append(partial(self._delete, tap, press.button.value))
+        return True
+
+    def _tap_forget_offer(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> bool:
+        """Delete what is saved with some words in it, or keep it; the agent is not told of it."""
+        self._inbox.end(entry_id)
+        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
+        if press.refused is not None or press.button is None or press.panel is None:
+            self._refuse(tap, press, follow_ups)
+            return False
+        # The words are no longer here either.
+        self._panels.drop_values(press.panel.id)
+        words = words_to_forget(press.button)
+        if words is None:
+            said = translate("tap_accepted", label=label(press.button.label, 150))
+        else:
+            said = self._forgetting.forget(tap.chat.id, words, tap.sender.id)
+            follow_ups.append(self._forgetting.empty_journal)
+        self._tell(tap, said, follow_ups, alert=words is not None, counted=True)
         return True
 
     def _refuse(self, tap: Tap, press: Press, follow_ups: list[FollowUp]) -> None:

@@ -7,11 +7,12 @@ and cannot be forged.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from agent_channels.core.buttons.layout import parse_callback
@@ -19,6 +20,7 @@ from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.errors import Ambiguous, PlatformError, Refused
+from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["Panel", "Panels", "Press", "Refusal", "SentPanel"]
@@ -376,6 +378,27 @@ class Panels:
         """Record that a panel's message shows its outcome, or never can; a sentence set meanwhile stays due."""
         with self.store.transaction() as db:
             db.execute("UPDATE panels SET outcome_due = 0 WHERE id = ? AND sentence IS ?", (panel.id, panel.sentence))
+            self._drop_snapshots("id = ?", panel.id)
+
+    def prompt_over(self, prompt_id: str) -> None:
+        """Record that a prompt's asker has the answer: its messages change no more."""
+        self._drop_snapshots("prompt_id = ?", prompt_id)
+
+    def _drop_snapshots(self, where: str, value: str) -> None:
+        """Delete how messages were when they were sent, where a credential is in it that an approver let through.
+
+        Nothing needs it once they show an outcome that does not change again.
+        """
+        rows = self.store.rows(
+            f"SELECT id, snapshot FROM panels WHERE {where} AND snapshot IS NOT NULL AND state != 'open' "
+            "AND outcome_due = 0 AND coalesce(prompt_id, '') NOT IN "
+            "(SELECT id FROM prompts WHERE state IN ('open', 'answered'))",
+            value,
+        )
+        held = [(row["id"],) for row in rows if find_secrets(row["snapshot"])]
+        if held:
+            with self.store.transaction() as db:
+                db.executemany("UPDATE panels SET snapshot = NULL WHERE id = ?", held)
 
     def sent_messages(self, limit: int) -> list[tuple[str, str]]:
         """Return the last messages that hold panels, newest first: the chat and the message's id."""
@@ -386,6 +409,32 @@ class Panels:
         return [(row["chat_id"], row["message_id"]) for row in rows]
 
     # ---- forgetting
+
+    def drop_values(self, panel_id: str) -> None:
+        """Delete the values of a panel's buttons; what they are called stays."""
+        panel = self.get(panel_id)
+        if panel is not None:
+            grid = tuple(tuple(replace(button, value=None) for button in row) for row in panel.grid)
+            with self.store.transaction() as db:
+                db.execute("UPDATE panels SET grid = ? WHERE id = ?", (_dump(grid), panel_id))
+
+    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> int:
+        """Delete a chat's panels that are over, show it, and are `wanted` by what they say; return how many."""
+        rows = self.store.rows(
+            "SELECT id, grid, snapshot, outcome, sentence FROM panels WHERE chat_id = ? AND outcome_due = 0 "
+            "AND (state != 'open' OR expires_at <= ?)",
+            chat_id, self._clock(),
+        )  # fmt: skip
+        # As people read it, and not as JSON writes it.
+        ids = [(row["id"],) for row in rows if wanted(_unescaped("\n".join(filter(None, tuple(row)[1:]))))]
+        with self.store.transaction() as db:
+            db.executemany("DELETE FROM panels WHERE id = ?", ids)
+        return len(ids)
+
+    def forget_prompt(self, prompt_id: str) -> None:
+        """Delete the panels of a prompt that is over, where they show it."""
+        with self.store.transaction() as db:
+            db.execute("DELETE FROM panels WHERE prompt_id = ? AND outcome_due = 0", (prompt_id,))
 
     def forget_ended(self, chat_id: str) -> None:
         """Delete a chat's panels that are over and show it."""
@@ -400,6 +449,11 @@ class Panels:
                 "(SELECT id FROM panels WHERE expires_at < ? AND outcome_due = 0 LIMIT ?)",
                 (before, limit),
             ).rowcount
+
+
+def _unescaped(text: str) -> str:
+    """Return JSON with its escapes undone, as far as searching for words in it goes."""
+    return re.sub(r"(?:\\u[0-9a-fA-F]{4})+", lambda match: str(json.loads(f'"{match[0]}"')), text)
 
 
 def _dump(grid: Sequence[Sequence[Button]]) -> str:

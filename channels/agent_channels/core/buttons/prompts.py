@@ -343,6 +343,7 @@ class Prompts:
             )
             for prompt_id in prompt_ids:
                 self._mask_result(prompt_id)
+                self._panels.prompt_over(prompt_id)
 
     def _mask_result(self, prompt_id: str) -> None:
         """Mask the credentials in an answer that its asker has."""
@@ -402,6 +403,20 @@ class Prompts:
                 "UPDATE prompts SET state = ? WHERE id = ? AND state = 'answered'", (state, prompt.id)
             ).rowcount:
                 self._panels.set_sentence(prompt.id, _outcome(key, prompt.result))
+
+    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> int:
+        """Delete prompts that a chat saw, that are over and are `wanted` by what they say or were answered."""
+        rows = self.store.rows(
+            "SELECT * FROM prompts WHERE state IN ('taken', 'closed') AND id IN "
+            "(SELECT prompt_id FROM panels WHERE chat_id = ? AND outcome_due = 0)",
+            chat_id,
+        )
+        ids = [(row["id"],) for row in rows if wanted(prompt_of(row).words())]
+        with self.store.transaction() as db:
+            for (prompt_id,) in ids:
+                self._panels.forget_prompt(prompt_id)
+            db.executemany("DELETE FROM prompts WHERE id = ?", ids)
+        return len(ids)
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` prompts that are over and expired before then (epoch seconds); return how many."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,6 +72,15 @@ class FinalAnswers:
         """Record what became of an answer."""
         with self.store.transaction() as db:
             db.execute("UPDATE final_answers SET state = ? WHERE id = ?", (state, answer_id))
+
+    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> None:
+        """Delete a chat's answers that were looked after and are `wanted`."""
+        rows = self.store.rows(
+            "SELECT id, text FROM final_answers WHERE chat_id = ? AND state IN ('sent', 'dropped')", chat_id
+        )
+        with self.store.transaction() as db:
+            ids = [(row["id"],) for row in rows if wanted(row["text"])]
+            db.executemany("DELETE FROM final_answers WHERE id = ?", ids)
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` answers written before then (epoch seconds); return how many."""

@@ -31,11 +31,12 @@ from agent_channels.core.host.loops import Loop, how_to_end, round_line
 from agent_channels.core.host.turn_text import working_line
 from agent_channels.core.host.turns import Place
 from agent_channels.core.i18n.messages import localized, translate
+from agent_channels.core.inbound.forgetting import Forgetting
 from agent_channels.core.inbound.incoming import IncomingMessage, answer_with
 from agent_channels.core.inbound.video_requests import COMMAND as YT2PDF
 from agent_channels.core.inbound.video_requests import VideoRequests
 from agent_channels.core.journal.entry import State
-from agent_channels.core.journal.history import HistoryLine, holds_words
+from agent_channels.core.journal.history import HistoryLine
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.rich_forms import RichForms
 from agent_channels.core.scheduling import Courtesy, Wakeups
@@ -88,7 +89,7 @@ class Commands:
 
         `shared`: other projects have the same bot. `videos`: summaries of videos can be asked for.
         """
-        self._shared, self._videos = shared, videos
+        self._shared, self._videos, self._forgetting = shared, videos, Forgetting(services)
         self._adapter, self._services, self._files, self._rich_forms = adapter, services, files, rich
         self._wakeups, self._session, self._default_progress = wakeups, session, progress
         self._turn_buttons = TurnButtons(services.turns, services.final_answers, services.loops, services.audit)
@@ -387,20 +388,14 @@ class Commands:
         self._say(incoming, translate("session_cleared", count=count))
 
     def _forget_words(self, incoming: IncomingMessage, words: str) -> None:
-        """Delete what holds every one of the words: lines of this chat, and the words of records."""
-        message, services = incoming.message, self._services
-        holds = holds_words(words)
-        lines = services.history.forget_matching(message.chat.id, words)
-        services.inbox.forget_matching(message.chat.id, holds)
-        # What others did is the operator's to keep.
-        approver = services.access.is_approver(message.sender.id)
-        records = services.audit.forget(holds, message.sender.id, subject=None if approver else message.sender.id)
-        self._say(incoming, translate("session_forgotten", count=lines, records=records))
-        if lines or records:
-            incoming.follow_ups.append(self._empty_journal)
-
-    async def _empty_journal(self) -> None:
-        self._services.store.empty_journal()
+        """Delete what holds every one of the words, or ask first."""
+        message = incoming.message
+        if count := self._forgetting.has_to_ask(message.chat.id, words):
+            ask = self._forgetting.ask(self._adapter, message, words, count)
+            incoming.follow_ups.append(Courtesy(ask, message.sender.id, asked=True))
+            return
+        self._say(incoming, self._forgetting.forget(message.chat.id, words, message.sender.id))
+        incoming.follow_ups.append(self._forgetting.empty_journal)
 
     async def _export(self, message: Message) -> None:
         try:

@@ -38,6 +38,7 @@ from agent_channels.core.host.delivery import Delivery
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.inbound.commands import PAIR, Commands
 from agent_channels.core.inbound.follow_ups import FollowUps
+from agent_channels.core.inbound.forgetting import Forgetting
 from agent_channels.core.inbound.group_rules import GroupRules
 from agent_channels.core.inbound.grouping import MessageGrouping
 from agent_channels.core.inbound.incoming import IncomingMessage, Stage, answer_with
@@ -111,6 +112,7 @@ class InboundPipeline:
             services.panels,
             self._turn_buttons,
             files,
+            Forgetting(services),
         )
         self._threads = Threads(adapter, services.chats, services.access)
         self._grouping = MessageGrouping(services.inbox, adapter.limits)
@@ -442,7 +444,8 @@ class InboundPipeline:
     def _look_for_secrets(self, incoming: IncomingMessage) -> None:
         """Offer to delete a message with a credential: the agent is told it, but what is kept of it is masked."""
         message, services = incoming.message, self._services
-        found = [] if message.ephemeral or message.copy_of else find_secrets(incoming.event.content)
+        texts = [incoming.event.content, *(file.name for file in message.files if file.name)]
+        found = [] if message.ephemeral or message.copy_of else find_secrets("\n".join(texts))
         if found:
             kinds = ", ".join(dict.fromkeys(one.kind for one in found))
             services.audit.add("secret received", message.sender.id, f"{kinds}; chat {message.chat.id}")

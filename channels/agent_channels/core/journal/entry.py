@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent_channels.core.contract.messages import Attachment
+from agent_channels.core.log import redact
+from agent_channels.core.secret_shapes import find_secrets
 
 __all__ = [
     "FILE_LISTS",
@@ -18,7 +20,9 @@ __all__ = [
     "State",
     "dump_files",
     "file_paths",
+    "holds_secret",
     "load_files",
+    "masked_value",
     "replied_files",
     "sql_list",
 ]
@@ -141,6 +145,29 @@ def dump_files(files: Sequence[Attachment]) -> str:
 def load_files(text: str) -> list[Attachment]:
     """Return the attachments that `dump_files` wrote."""
     return [Attachment(*fields) for fields in json.loads(text)] if text != "[]" else []
+
+
+def holds_secret(text: str, meta: Mapping[str, str]) -> bool:
+    """Return whether an event's text, the text that it quotes, or the name of a file in it has a credential in it."""
+    return bool(find_secrets("\n".join([text, *meta.values()])))
+
+
+def masked_value(value: str) -> str:
+    """Return a value of an event's meta, or its files as JSON, without credentials; JSON stays JSON."""
+    if not value.startswith(("[", "{")):
+        return redact(value)
+    try:
+        return json.dumps(_masked(json.loads(value)))
+    except (ValueError, RecursionError):
+        return redact(value)
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_masked(one) for one in value]
+    return {name: _masked(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def file_paths(meta: Mapping[str, str]) -> list[str]:

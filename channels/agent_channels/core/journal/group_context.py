@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from agent_channels.core.contract.messages import Message
@@ -71,6 +72,13 @@ class GroupContext:
             for row in rows
         ]
         return json.dumps(lines, ensure_ascii=False)
+
+    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> None:
+        """Delete what was kept of a chat and is `wanted`."""
+        rows = self.store.rows("SELECT id, user, text FROM group_context WHERE chat_id = ?", chat_id)
+        with self.store.transaction() as db:
+            ids = [(row["id"],) for row in rows if wanted(f"{row['user']}\n{row['text']}")]
+            db.executemany("DELETE FROM group_context WHERE id = ?", ids)
 
     def forget(self, chat_id: str) -> None:
         """Delete what was kept of a chat."""

@@ -283,6 +283,13 @@ class History:
         """Delete everything said in a chat; return how many lines."""
         return self._delete("chat_id = ?", (chat_id,))
 
+    def count_matching(self, chat_id: str, words: str) -> int:
+        """Return how many lines of a chat hold every one of the words, as a search finds them."""
+        holds = holds_words(words)
+        return sum(
+            holds(row["sought"]) for row in self.store.rows("SELECT sought FROM history WHERE chat_id = ?", chat_id)
+        )
+
     def forget_matching(self, chat_id: str, words: str) -> int:
         """Delete the lines of a chat that hold every one of the words, as a search finds them; return how many."""
         holds, deleted = holds_words(words), 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 
@@ -21,7 +21,9 @@ from agent_channels.core.journal.entry import (
     State,
     dump_files,
     file_paths,
+    holds_secret,
     load_files,
+    masked_value,
     replied_files,
     sql_list,
 )
@@ -34,7 +36,6 @@ from agent_channels.core.journal.pending_groups import (
     is_plain_text,
 )
 from agent_channels.core.log import redact
-from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["Inbox", "WaitingChat"]
@@ -174,7 +175,7 @@ class Inbox:
                 (
                     state, event.chat_id, event.thread_id, event.message_id, event.user_id, event.content,
                     json.dumps(event.meta), dump_files(event.files_to_fetch), dump_files(own),
-                    event.said_at, prompt_id, bool(find_secrets(event.content)), entry_id,
+                    event.said_at, prompt_id, holds_secret(event.content, event.meta), entry_id,
                 ),
             )  # fmt: skip
 
@@ -233,7 +234,7 @@ class Inbox:
                 (
                     State.HELD if group.held else State.JOINING, dump_messages(group.messages), group.until, content,
                     json.dumps(meta), dump_files(group.downloads), dump_files(files),
-                    bool(find_secrets(content)), group.id,
+                    holds_secret(content, meta), group.id,
                 ),
             )  # fmt: skip
 
@@ -613,18 +614,21 @@ class Inbox:
     def mask_answered(self) -> int:
         """Mask the credentials in what was answered or dropped, which nobody is told again; return in how many."""
         over = f"state IN {_COUNTED_OVER}"
+        # "secret > 0" says nothing that "secret = 1" does not, but SQLite takes the partial index only where a query
+        # has the index's own condition.
         where = (
             f"secret > 0 AND secret = 1 AND ({over} OR (state = '{State.JOINED}' AND group_entry IN "
             f"(SELECT id FROM inbox WHERE secret = 2 OR (secret = 1 AND {over}))))"
         )
         with self.store.transaction() as db:
-            rows = self.store.rows(f"SELECT id, content, meta FROM inbox WHERE {where} ORDER BY id DESC")
+            rows = self.store.rows(f"SELECT * FROM inbox WHERE {where} ORDER BY id DESC")
             for row in rows:
-                meta = {name: redact(value) for name, value in json.loads(row["meta"] or "{}").items()}
+                meta = {name: masked_value(value) for name, value in json.loads(row["meta"] or "{}").items()}
+                files = [masked_value(row[name] or "[]") for name in ("image", "attachments")]
                 db.execute(
-                    "UPDATE inbox SET secret = 2, payload = '', group_messages = NULL, content = ?, meta = ? "
-                    "WHERE id = ?",
-                    (redact(row["content"] or ""), json.dumps(meta), row["id"]),
+                    "UPDATE inbox SET secret = 2, payload = '', group_messages = NULL, content = ?, meta = ?, "
+                    "image = ?, attachments = ? WHERE id = ?",
+                    (redact(row["content"] or ""), json.dumps(meta), *files, row["id"]),
                 )
         return len(rows)
 
@@ -876,9 +880,11 @@ class Inbox:
     def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> int:
         """Delete what was said in a chat, is over and is `wanted`; the rows stay for deduplication. Return how many."""
         rows = self.store.rows(
-            f"SELECT id, content FROM inbox WHERE chat_id = ? AND content IS NOT NULL AND state IN {_OVER}", chat_id
+            f"SELECT id, content, meta FROM inbox WHERE chat_id = ? AND content IS NOT NULL AND state IN {_OVER}",
+            chat_id,
         )
-        ids = [(row["id"],) for row in rows if wanted(row["content"])]
+        # With the value of a button that was tapped, what was quoted, and the names of files.
+        ids = [(row["id"],) for row in rows if wanted("\n".join([row["content"], *_readable(row["meta"])]))]
         with self.store.transaction() as db:
             db.executemany(
                 "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
@@ -910,6 +916,14 @@ class Inbox:
                         (min(limit - deleted, ended - most),),
                     ).rowcount
         return deleted
+
+
+def _readable(meta: str | None) -> Iterator[str]:
+    """Yield the values of an entry's meta, lists without the escapes of JSON."""
+    for value in json.loads(meta or "{}").values():
+        yield value
+        if "\\u" in value:
+            yield json.dumps(json.loads(value), ensure_ascii=False) if value.startswith(("[", "{")) else value
 
 
 def _entry(row: Row) -> Entry:

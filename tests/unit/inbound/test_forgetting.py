@@ -1,0 +1,98 @@
+"""What is forgotten is in no table any more; what is short or much is asked first."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from agent_channels.core.buttons.prompt_spec import PromptSpec
+from agent_channels.core.contract.messages import Chat, Message, Person, RawEvent
+from agent_channels.core.contract.outgoing import Button
+from agent_channels.core.inbound.forgetting import AT_ONCE_MAX, Forgetting
+from agent_channels.core.journal.entry import AgentEvent
+from agent_channels.core.services import Services
+from agent_channels.core.store.database import Store
+
+ANN, WORD = Person("7", "ann"), "Quarzuhr鐘"
+
+
+@pytest.fixture
+def services(store: Store) -> Services:
+    return Services.of(store)
+
+
+@pytest.fixture
+def forgetting(services: Services) -> Forgetting:
+    return Forgetting(services)
+
+
+def said(services: Services, text: str, *, chat: str = "1") -> None:
+    services.history.add_received(chat, text, text, {"user": "ann", "user_id": "7"}, None, image=False)
+
+
+def held(store: Store) -> list[str]:
+    """The tables that hold the word, as people read it or as JSON writes it."""
+    tables = [row["name"] for row in store.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    escaped = json.dumps(WORD).strip('"')
+    found = []
+    for table in tables:
+        rows = repr([tuple(row) for row in store.rows(f"SELECT * FROM {table}")])
+        if any(word.lower() in rows.lower().replace("\\\\", "\\") for word in (WORD, escaped)):
+            found.append(table)
+    return found
+
+
+def test_nothing_of_it_is_left(store: Store, services: Services, forgetting: Forgetting) -> None:
+    """Messages, buttons with what they carry, questions with their answers, taps, and what was overheard in a group."""
+    said(services, f"the {WORD} ticks")
+    grid = ((Button("Yes", f"take the {WORD}"), Button("No")),)
+    for labels in (grid, ((Button(f"the {WORD}"),),)):
+        panel_id = services.panels.create("1", labels, ttl_s=60)
+        services.panels.bind(panel_id, f"m{panel_id}", json.dumps({"text": f"which {WORD}?"}))
+        services.panels.cancel(panel_id, "over")
+        panel = services.panels.get(panel_id)
+        assert panel is not None
+        services.panels.outcome_shown(panel)
+    spec = PromptSpec(grid=((Button("OK"),),), head=f"May I wind the {WORD}?")
+    prompt = services.prompts.create("question", spec, session="s", timeout_s=60, lease_s=60)
+    shown = services.panels.create("1", spec.grid, ttl_s=60, prompt_id=prompt.id)
+    services.panels.bind(shown, "9", None)
+    services.prompts.close(prompt.id, "over")
+    for panel in services.panels.outcomes_due():
+        services.panels.outcome_shown(panel)
+    services.inbox.put("1", [RawEvent("1", json.dumps({"data": "x"}))])
+    ((entry_id, _),) = services.inbox.unsorted(1)
+    tapped = AgentEvent("1", "9", "7", "Yes", {"user": "ann", "button_value": f"take the {WORD}"})
+    services.inbox.open(entry_id, tapped)
+    services.inbox.acknowledge([services.inbox.delivery_id(entry_id)])
+    here = Chat("1", "group")
+    overheard = Message(here, "5", ANN, datetime.now(UTC), f"a {WORD}", addressed=False)
+    services.group_context.add(overheard, overheard.text, keep=5)
+    services.audit.add("command", "7", f"/x {WORD}")
+    assert {"history", "panels", "prompts", "inbox", "group_context", "audit"} <= set(held(store))
+    assert "Deleted: 1 saved messages" in forgetting.forget("1", WORD.upper(), "7")
+    assert held(store) == []
+    assert services.audit.verify().broken == ()
+
+
+def test_what_is_not_over_stays(store: Store, services: Services, forgetting: Forgetting) -> None:
+    """An open question can still be answered, and another chat keeps its own."""
+    panel_id = services.panels.create("1", ((Button("Yes", WORD),),), ttl_s=60)
+    services.panels.bind(panel_id, "5", None)
+    said(services, WORD, chat="2")
+    forgetting.forget("1", WORD, "7")
+    assert services.panels.get(panel_id) is not None
+    assert services.history.count_matching("2", WORD) == 1
+
+
+def test_short_words_and_many_messages_are_asked_about(services: Services, forgetting: Forgetting) -> None:
+    """One letter is in nearly everything; a word that a few messages have goes at once."""
+    for number in range(AT_ONCE_MAX + 1):
+        said(services, f"number {number}")
+    assert forgetting.has_to_ask("1", "n") == AT_ONCE_MAX + 1
+    assert forgetting.has_to_ask("1", "u m") == AT_ONCE_MAX + 1
+    assert forgetting.has_to_ask("1", "number") == AT_ONCE_MAX + 1
+    assert forgetting.has_to_ask("1", "number 12") == 0
+    assert forgetting.has_to_ask("1", "zz") == 0
