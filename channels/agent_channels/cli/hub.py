@@ -12,7 +12,6 @@ import anyio
 
 from agent_channels.cli.arguments import (
     CHANNEL_NAMES,
-    CHANNELS,
     WrongUsage,
     add_channel,
     add_command,
@@ -43,7 +42,7 @@ from agent_channels.core.settings.state_folder import note_project
 from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
-from agent_channels.registry import channel
+from agent_channels.registry import CHANNELS, channel
 
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
