@@ -221,7 +221,7 @@ def _status(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[st
         del services
         facts = await hub_facts(hub, None)
         own = next((one["name"] for one in facts["projects"] if one["project"] == hub.project), None)
-        return {**facts, "name": own}
+        return {"ok": True, **facts, "name": own}
 
     data = project.use(project.address(), ask)
     return _text(data), data
@@ -238,16 +238,16 @@ def _status_of_all(*, as_json: bool) -> int:
                 continue
             text, data = _status(argparse.Namespace(), HubProject(name))
         except (ConfigError, StoreError) as error:
-            text, data = words_of(error), {"problem": words_of(error)}
+            text, data = words_of(error), {"ok": False, "problem": words_of(error)}
         found.append({"channel": name, "problem": None, **data, "text": text})
     if not found:
         raise Refused(sentence("this project shares no bot with another; `channels hub join CHANNEL` does that"))
     if as_json:
         hubs = [{key: value for key, value in one.items() if key != "text"} for one in found]
-        print(json.dumps({"hubs": hubs}, ensure_ascii=False))
+        print(json.dumps({"ok": all(one["ok"] for one in found), "hubs": hubs}, ensure_ascii=False))
     else:
         print("\n\n".join(f"{channel(one['channel']).title}\n{shown(one['text'])}" for one in found))
-    return 1 if any(one["problem"] for one in found) else 0
+    return 0 if all(one["ok"] for one in found) else 1
 
 
 def _text(data: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ The adapter and the sandbox are real, and so is the hub on each engine; the proj
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 from agent_channels.core.contract.outgoing import Outgoing
+from agent_channels.core.errors import HubUnavailable
 from agent_channels.core.hub.questions import Asked
 from agent_channels.core.runtime.hub import away, questions
 from agent_channels.sandbox.telegram.people import TelegramPerson
@@ -20,6 +22,7 @@ from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from harness import TOKEN
 from hub_reading import HubReading, group, reading
 from hubs import Hub, facts_of
+from wire_host import PATIENCE_S
 
 API, DOCS, WEB = "apiapiap", "docsdocs", "webwebwe"
 
@@ -100,14 +103,43 @@ async def test_a_question_outlives_the_reader(
         ann.send("first")
         question = await ann.next_message()
         asked = Asked(str(ann.id), "", str(ann.id))
-        while (await desk.hub.questions.of(asked)).message_id == "":  # type: ignore[union-attr]
-            await desk.settled()
+        async with asyncio.timeout(PATIENCE_S):
+            while (await desk.hub.questions.of(asked)).message_id == "":  # type: ignore[union-attr]
+                await desk.settled()
     async with reading(tg, made_hub, tmp_path) as desk:
         ann.send("second")
         ann.tap(question["message_id"], label="api")
         await desk.until(API, ["first", "second"])
         await closed(desk, ann, question, "→ api")
         assert len(ann.inbox) == 1
+
+
+async def test_a_question_is_asked_once_even_if_the_hub_is_away_when_it_was_sent(
+    desk: HubReading, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which message it is gets recorded later, and its buttons count then."""
+    record, failed = desk.hub.questions.sent, 0
+
+    async def fail_twice(asked: Asked, message_id: str) -> bool:
+        nonlocal failed
+        failed += 1
+        if failed <= 2:
+            raise HubUnavailable("away")
+        return await record(asked, message_id)
+
+    monkeypatch.setattr(desk.hub.questions, "sent", fail_twice)
+    monkeypatch.setattr(questions, "AGAIN_AFTER_S", 0.0)
+    await desk.member("api", ann.id)
+    await desk.member("web", ann.id)
+    ann.send("first")
+    question = await ann.next_message()
+    asked = Asked(str(ann.id), "", str(ann.id))
+    async with asyncio.timeout(PATIENCE_S):
+        while (await desk.hub.questions.of(asked)).message_id == "":  # type: ignore[union-attr]
+            await desk.settled()
+    ann.tap(question["message_id"], label="web")
+    await desk.until(WEB, ["first"])
+    assert len(ann.inbox) == 1
 
 
 async def test_only_who_wrote_may_answer_and_once(

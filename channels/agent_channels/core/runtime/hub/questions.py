@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import anyio
+
 from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Inbound, Message, Person, Tap
 from agent_channels.core.contract.outgoing import KeyboardButton
@@ -23,6 +25,7 @@ from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.runtime.hub.voice import HubVoice
 from agent_channels.core.runtime.hub.words import ANSWER, HubButton, keyboard, name_of
+from agent_channels.core.scheduling import Backoff
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["NewRoute", "ProjectQuestions", "chosen_in"]
@@ -157,7 +160,7 @@ class ProjectQuestions:
             keys = keyboard(choices, ANSWER, self._voice.adapter.limits)
             text = translate("hub_which")
             sent = await self._voice.send(message, text, keys, acknowledged=translate("hub_asked"), quoted=True)
-            if not await self._hub.questions.sent(asked, sent.message_id):
+            if not await self._record(asked, sent.message_id):
                 # It was decided meanwhile.
                 self._write(asked, sent.message_id, translate("hub_question_over"))
             pause_s = 0.0
@@ -170,6 +173,16 @@ class ProjectQuestions:
             self._not_before.pop(asked, None)
             if pause_s:
                 self._not_before[asked] = time.monotonic() + pause_s
+
+    async def _record(self, asked: Asked, message_id: str) -> bool:
+        """Record which message is a question, however long the hub cannot be reached: else it would be asked again."""
+        backoff = Backoff(cap_s=10.0)
+        while True:
+            try:
+                return await self._hub.questions.sent(asked, message_id)
+            except StoreError as error:
+                logger.info("the hub learns later which message asks a person: %s", error)
+            await anyio.sleep(backoff.next())
 
     async def _close_others(self, open_: dict[Asked, list[_Undecided]], decided: dict[Asked, str]) -> None:
         """Close the questions about what was decided otherwise."""
