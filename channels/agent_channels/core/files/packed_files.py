@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import PurePath
 from typing import IO, Any
 
@@ -98,13 +99,15 @@ class _Search:
 
     def _read(self, file: Any) -> bytes:
         """Return the next part, up to where the file is damaged; b"" at its end."""
-        data = b""
-        try:
-            while len(data) < STEP and (part := file.read1(PIECE)):
-                data += part
-        except _BROKEN:
-            pass
-        self._left -= len(data)
+        parts: list[bytes] = []
+        size = 0
+        # A larger piece would be lost with what is damaged in it.
+        with suppress(*_BROKEN):
+            while size < STEP and (part := file.read1(PIECE)):
+                parts.append(part)
+                size += len(part)
+        data = b"".join(parts)
+        self._left -= size
         if self._left < 0:
             raise Unsearched(f"it unpacks to more than {UNPACKED_MAX // 2**20} MB")
         return data

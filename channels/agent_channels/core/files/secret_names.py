@@ -6,7 +6,8 @@ To add one, write one line into the list that fits; every line has a test.
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
+from collections.abc import Collection
+from fnmatch import fnmatchcase, translate
 from functools import cache
 from pathlib import PurePath
 
@@ -556,7 +557,7 @@ def _patterns(kind: str) -> list[tuple[str, ...]]:
 def secret_name(path: PurePath) -> str | None:
     """Return the part of an absolute path by which a file is known to hold credentials; None if there is none."""
     parts = [part.lower() for part in path.parts]
-    for pattern in _patterns("folder"):
+    for pattern in _patterns("folder") if _may_match("folder", parts[:-1]) else ():
         for end in range(len(pattern), len(parts)):
             if _matches(parts[end - len(pattern) : end], pattern):
                 return "/".join(path.parts[end - len(pattern) : end])
@@ -565,10 +566,23 @@ def secret_name(path: PurePath) -> str | None:
     names = {parts[-1], _COPY.sub("", parts[-1]), plain, _COPY.sub("", plain)}
     if any(map(_SSH_KEY.fullmatch, names)):
         return path.name
-    for pattern in _patterns("file"):
+    for pattern in _patterns("file") if _may_match("file", names) else ():
         if any(_matches([*parts[-len(pattern) : -1], name], pattern) for name in names):
             return path.name
     return None
+
+
+@cache
+def _last_parts(kind: str) -> tuple[frozenset[str], re.Pattern[str]]:
+    """Return what the patterns end with: the names, and those with wild cards as one pattern."""
+    last = {pattern[-1] for pattern in _patterns(kind)}
+    return frozenset(last), re.compile("|".join(translate(one) for one in sorted(last) if set(one) & set("*?[")))
+
+
+def _may_match(kind: str, names: Collection[str]) -> bool:
+    """Return False only if no pattern would match: an archive may have thousands of names."""
+    plain, wild = _last_parts(kind)
+    return any(name in plain or wild.match(name) for name in names)
 
 
 def _matches(parts: list[str], pattern: tuple[str, ...]) -> bool:

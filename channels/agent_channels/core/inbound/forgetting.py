@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from agent_channels.core.buttons.forget_offers import forget_grid
 from agent_channels.core.buttons.offers import send_offer
 from agent_channels.core.contract.adapter import Adapter
@@ -37,16 +35,23 @@ class Forgetting:
 
     def ask(self, adapter: Adapter, message: Message, words: str, count: int) -> FollowUp:
         """Return the call that asks who wants it whether it is meant."""
+        panels, grid = self._services.panels, forget_grid(words, count)
         outgoing = Outgoing(
             message.chat.id,
             translate("session_forget_ask", count=f"{count:,}"),
-            reply_to=message.message_id,
+            # A command from a menu is no message.
+            reply_to=message.message_id if message.answer_id is None else None,
             thread_id=message.thread_id,
         )
-        return partial(
-            send_offer, adapter.send, self._services.panels, adapter.limits, outgoing, forget_grid(words, count),
-            ttl_s=TTL_S, tappers=[message.sender.id],
-        )  # fmt: skip
+
+        async def follow_up() -> None:
+            if message.answer_id is not None:
+                # The answer to such a command holds no buttons.
+                await adapter.answer_tap(message.answer_id, "", alert=False, counted=False)
+            tappers = [message.sender.id]
+            await send_offer(adapter.send, panels, adapter.limits, outgoing, grid, ttl_s=TTL_S, tappers=tappers)
+
+        return follow_up
 
     def forget(self, chat_id: str, words: str, user_id: str) -> str:
         """Delete it, for the person with this id; return the sentence that says how much that was."""
