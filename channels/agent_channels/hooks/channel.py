@@ -73,6 +73,10 @@ class HookChannel:
             self.session = reader
         return bool(self.session) and reader == self.session
 
+    def serves_host(self) -> bool:
+        """Return whether a server of ours runs in the host that runs this hook, for a host that does not say so."""
+        return self.session != self._named
+
     def host_session(self) -> HostSession | None:
         """Return what is known of the session that runs this hook."""
         return self.sessions.get(self.session)
@@ -115,6 +119,12 @@ class HookChannel:
                 for chat_id in turn.chats:
                     self.inbox.answer(chat_id, self.session)
                 notices.tell_stopped(turn)
+
+    def end_if_stopped(self) -> None:
+        """Do so for a turn that was asked to stop, where nothing else told people."""
+        turn = self.turns.current(self.session)
+        if turn is not None and turn.stop_at is not None:
+            self.end_stopped(turn)
 
     def steer(self) -> str:
         """Hand over what came in the middle of a turn, if no better way carries it; tell people, once a turn."""

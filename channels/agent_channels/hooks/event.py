@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,9 @@ class HookDialect(Protocol):
     """A module of `hooks/hosts`: how a host's hook JSON differs from Claude Code's.
 
     One whose host gives a hook up after a time of its own, whatever the settings say, has `WAIT_MAX_S` too, and one
-    whose host runs the hook `step` has `STEPS`, and perhaps `STOPS_AT_ONCE`.
+    whose host runs the hook `step` has `STEPS`, and perhaps `STOPS_AT_ONCE` or `ENDS_TURNS`. One whose host asks its
+    hooks for permission before its own rules has `ASKS_FIRST`, and `allows_all(options)`: whether it was started with
+    options by which it asks for none.
     """
 
     # Whether a permission may be answered with rules that hold for the session.
@@ -60,6 +63,12 @@ class HookHost:
         self._pid = int(pid) if pid.isascii() and pid.isdigit() and os.name == "posix" else None
         inbox = inbox_address() if self.names_itself else None
         self.keys = {key for key in (inbox and inbox.path, f"pid {pid}" if pid else None) if key}
+
+    def options(self) -> list[str]:
+        """Return the words of the command line that the host was started with, as far as the system shows it."""
+        from agent_channels.core.host.process import command_line
+
+        return [] if self._pid is None else command_line(self._pid)
 
     def is_gone(self) -> bool:
         """Return whether the host has ended, so that nobody reads what the hook prints."""
@@ -105,6 +114,11 @@ class HookEvent:
         self.tells_steps: bool = getattr(_dialect, "STEPS", False)
         # Whether a turn that is stopped before a tool ends there, with no further hook.
         self.stops_at_once: bool = getattr(_dialect, "STOPS_AT_ONCE", False)
+        # Whether a hook can end the turn; else it goes on, without its tools, until the model is done.
+        self.ends_turns: bool = getattr(_dialect, "ENDS_TURNS", True)
+        # Whether permissions are asked for that the host would give by itself, also those for our own tools.
+        self.asks_first: bool = getattr(_dialect, "ASKS_FIRST", False)
+        self.allows_all: Callable[[list[str]], bool] = getattr(_dialect, "allows_all", lambda _: False)
         # How long the host waits for a hook's answer at most, in seconds.
         self.wait_max_s: float = getattr(_dialect, "WAIT_MAX_S", math.inf)
 

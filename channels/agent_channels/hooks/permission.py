@@ -37,10 +37,11 @@ def run(event: HookEvent) -> int:
             print_answer("PermissionRequest", decision=_stopped(by))
             return 0
         rule = _rule(channels, tool, tool_input, event)
-        if rule is not None and rule.then != "ask":
-            print_answer("PermissionRequest", decision=_by_rule(rule))
+        decision = _without_asking(rule, tool, channels, event)
+        if decision is not None:
+            print_answer("PermissionRequest", decision=decision)
             return 0
-        if channel is None:
+        if channel is None or (event.asks_first and not _begun_by_chat(channels, event)):
             return 0
         request_id = "".join(secrets.choice(LETTERS) for _ in range(5))
         suggested = event.values.get("permission_suggestions")
@@ -73,6 +74,22 @@ def run(event: HookEvent) -> int:
         # A card that was left open would run the tool after the stop.
         print_answer("PermissionRequest", decision=_stopped(by))
     return 0
+
+
+def _without_asking(
+    rule: PolicyRule | None, tool: str, channels: list[HookChannel], event: HookEvent
+) -> dict[str, Any] | None:
+    """Return what a rule decides, and that our own tools need no permission; None if people are asked."""
+    if rule is not None and rule.then != "ask":
+        return _by_rule(rule)
+    ours = any(channel.serves_host() and tool.startswith(f"mcp__{channel.name}__") for channel in channels)
+    return {"behavior": "allow"} if event.asks_first and ours else None
+
+
+def _begun_by_chat(channels: list[HookChannel], event: HookEvent) -> bool:
+    """Return whether people in a chat wait for the turn, and the host was not started so that it asks for nothing."""
+    turns = (channel.turns.current(channel.session) for channel in channels)
+    return any(turn is not None and turn.places for turn in turns) and not event.allows_all(event.host.options())
 
 
 def _rule(channels: list[HookChannel], tool: str, tool_input: object, event: HookEvent) -> PolicyRule | None:

@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one hook and return its exit code; after any error 0, so that the host goes on as if there were no hook."""
+    if not args.host and env_value("COPILOT_PROJECT_DIR") and not env_value("CLAUDE_PID"):
+        # Copilot CLI runs the hooks of .claude/settings.local.json too; those for it name it.
+        return 0
     try:
         if args.host:
             speak(importlib.import_module(f"agent_channels.hooks.hosts.{args.host}"))

@@ -26,11 +26,12 @@ def run(event: HookEvent) -> int:
         for channel in channels:
             channel.sessions.record_hook(channel.session, "step")
         stopping = [_begin(channel, event) if before else _end(channel, event) for channel in channels]
-        if turns := [turn for turn in stopping if turn is not None]:
+        turns = [turn for turn in stopping if turn is not None]
+        if turns and (before or event.ends_turns):
             by = turns[0].stop_by
             print_stop(BEFORE if before else AFTER, f"Stopped from the chat by {by}" if by else "Stopped from the chat")
             return 0
-        if before or event.values.get("agent_id"):
+        if before or turns or event.values.get("agent_id"):
             # A subagent is not who people write to.
             return 0
         messages = "\n".join(filter(None, (channel.steer() for channel in channels)))
@@ -65,7 +66,7 @@ def _begin(channel: HookChannel, event: HookEvent) -> Turn | None:
 
 
 def _end(channel: HookChannel, event: HookEvent) -> Turn | None:
-    """Count what ran as done; end the turn if it was asked to stop, and return it then."""
+    """Count what ran as done; return the turn if it was asked to stop, ended where the host lets a hook end it."""
     turn = channel.turns.current(channel.session)
     if turn is None:
         return None
@@ -73,6 +74,6 @@ def _end(channel: HookChannel, event: HookEvent) -> Turn | None:
     channel.turns.save(turn)
     if turn.stop_at is None:
         return None
-    if not event.values.get("agent_id"):
+    if event.ends_turns and not event.values.get("agent_id"):
         channel.end_stopped(turn)
     return turn

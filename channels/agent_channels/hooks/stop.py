@@ -23,6 +23,8 @@ def run(event: HookEvent) -> int:
     with open_hook_channels(event) as every:
         for channel in every:
             channel.sessions.record_hook(channel.session, "stop")
+            if event.tells_steps:
+                channel.end_if_stopped()
         channels = [channel for channel in every if channel.is_ours()]
         going_on = event.values.get("stop_hook_active") is True
         began, waits_since = time.time(), time.monotonic()

@@ -11,7 +11,16 @@ from pathlib import Path
 from agent_channels.core.host.inbox_address import inbox_address
 from agent_channels.core.process import host_pid
 
-__all__ = ["ancestors", "channel_flag", "evidence", "first_program", "host_keys", "host_program", "opted_in"]
+__all__ = [
+    "ancestors",
+    "channel_flag",
+    "command_line",
+    "evidence",
+    "first_program",
+    "host_keys",
+    "host_program",
+    "opted_in",
+]
 
 _FLAGS = ("--channels", "--dangerously-load-development-channels")
 _DEPTH = 8
@@ -90,6 +99,12 @@ def first_program(pid: int) -> int | None:
             return pid
         pid = found[0]
     return None
+
+
+def command_line(pid: int) -> list[str]:
+    """Return the words of a process's command line; none if the system does not show them."""
+    found = _process(pid)
+    return found[1] if found else []
 
 
 def host_program(name: str) -> str | None:

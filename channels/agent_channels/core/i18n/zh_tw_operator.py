@@ -1802,6 +1802,11 @@ TEXTS: dict[str, str] = {
     "{path} does not say so for {project}": "{path} 沒有這樣記載 {project}",
     "{path} cannot be read": "無法讀取 {path}",
     "start codex in the project, and answer its question with yes": "請在專案裡啟動 codex，並對它的詢問回答 yes",
+    "Copilot trusts this project, and runs its hooks": "Copilot 信任這個專案，會執行它的 hook",
+    "Copilot runs the hooks of a project only once it trusts the folder": (
+        "Copilot 要先信任這個資料夾，才會執行專案的 hook"
+    ),
+    "start copilot in the project, and answer its question with yes": "請在專案裡啟動 copilot，並對它的詢問回答 yes",
     "Codex runs a hook only once you have reviewed it": "Codex 要等你檢查過，才會執行 hook",
     "type /hooks in Codex after each set-up, and trust those that start this program": (
         "每次設定之後，請在 Codex 裡輸入 /hooks，信任啟動這個程式的那些 hook"
