@@ -52,6 +52,36 @@ def seen_now(person: TelegramPerson, message: dict[str, Any]) -> dict[str, Any]:
 # ---- results that fit
 
 
+async def test_a_burst_is_seen_whole_by_a_client_with_a_server_for_each_call(stage: Stage) -> None:
+    """A call with the number of the last page goes on behind it; with an older one, whose page was lost, before it."""
+    ann = stage.person()
+    said = [f"{number} " + "x" * 3_498 for number in range(4)]
+    for text in said:
+        ann.send(text)
+
+    async def called(after: int) -> tuple[list[str], int]:
+        host = await host_called(stage, UNKNOWN)
+        result = await host.done("wait_for_messages", timeout_s=5, after=after)
+        await host.close()
+        return [block.content for block in blocks_in(result)], number_in(result) if "more: true" in result else -1
+
+    first, after = await called(0)
+    assert first == said[:1]
+    second, later = await called(after)
+    assert second == said[1:2]
+    assert later > after
+    # The second page did not reach the client, as far as it says.
+    again, latest = await called(after)
+    assert again == said[:1]
+    assert latest > later
+    got, after = await called(latest)
+    while after >= 0:
+        page, after = await called(after)
+        got += page
+    assert got == said[1:]
+    assert inbox_states(stage.state) == {"offered": 4}
+
+
 @pytest.mark.parametrize("client", [UNKNOWN, "Cline"])
 async def test_a_burst_is_seen_whole_page_by_page(stage: Stage, client: str) -> None:
     """20 messages of 3,500 characters: no result is above 6,000, none is marked that was not shown, all are shown."""

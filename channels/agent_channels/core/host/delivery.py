@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -60,13 +60,14 @@ class HostLink:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one call that asks for messages is given: blocks, and whether more waits.
+    """What one call that asks for messages is given: blocks, whether more waits, and the entries shown to their end.
 
     `lost` is to be called where the result did not reach the agent, or perhaps not: the next call is given it again.
     """
 
     blocks: Sequence[str] = ()
     more: bool = False
+    shown: Sequence[int] = ()
     lost: Callable[[], None] = lambda: None
 
 
@@ -107,6 +108,8 @@ class Delivery:
         # What calls were given of which it is not known that the agent has it, and what is handed out in parts.
         self._unheard: set[int] = set()
         self._long: _LongEntry | None = None
+        # Whether what earlier sessions left unanswered is offered again.
+        self._reopened = False
         # Whether a hook was left to take what is ready.
         self._left_to_hook = False
         # Whether nothing is being offered; what was claimed meanwhile.
@@ -116,7 +119,7 @@ class Delivery:
     async def run(self) -> None:
         """Offer until cancelled; begin with whatever earlier sessions left unanswered."""
         backoff, unsure = Backoff(), False
-        self._inbox.reopen()
+        self._reopen()
         while True:
             try:
                 if unsure:
@@ -245,6 +248,19 @@ class Delivery:
 
     # ---- what calls of the agent's take
 
+    def _reopen(self) -> None:
+        if not self._reopened:
+            self._reopened = True
+            self._inbox.reopen()
+
+    def go_on_after(self, entry_ids: Collection[int]) -> None:
+        """Show no more what the agent has seen in an earlier session, by its word.
+
+        A client that starts a server for each call would never come past the first page.
+        """
+        self._reopen()
+        self._inbox.take_over(self._link.session, entry_ids)
+
     def take(self, limit: int, again_after_s: float, limits: CallLimits, room: int) -> Taken:
         """Return what an agent that asks for messages is shown now, as fits into the room, recorded as offered by pull.
 
@@ -286,7 +302,7 @@ class Delivery:
             with offer_span(self._inbox, entry, "pull"):
                 pass
             self._typing.start(entry.chat_id, entry.thread_id)
-        return Taken(blocks, more, lambda: self._unheard.update(shown))
+        return Taken(blocks, more, shown if long is None else (), lambda: self._unheard.update(shown))
 
     def _count_fitting(self, entries: list[Entry], limits: CallLimits, room: int) -> int:
         """Return how many of the entries, from the first on, fit into the room together."""

@@ -484,6 +484,15 @@ class Inbox:
                 f"UPDATE inbox SET state = '{State.READY}' WHERE state = '{State.OFFERED}' AND session = ?", (session,)
             ).rowcount
 
+    def take_over(self, session: str, entry_ids: Collection[int]) -> None:
+        """Count entries that are ready as offered to a session by pull: its agent has seen them in one before."""
+        with self.store.transaction() as db:
+            db.executemany(
+                f"UPDATE inbox SET state = '{State.OFFERED}', session = ? "
+                f"WHERE id = ? AND mode = 'pull' AND state = '{State.READY}'",
+                [(session, entry_id) for entry_id in entry_ids],
+            )
+
     def show_again(self, session: str, entry_ids: Collection[int]) -> None:
         """Make ready again what a session was given by calls whose results did not reach it, if it is still open."""
         with self.store.transaction() as db:

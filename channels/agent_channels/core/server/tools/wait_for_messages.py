@@ -26,6 +26,8 @@ __all__ = ["DESCRIPTION", "LISTEN_PROMPT", "WaitArguments", "wait_for_messages"]
 CLAIM_WITHIN_S = 5.0
 # What was shown so long ago and never answered is shown again.
 SHOW_AGAIN_AFTER_S = 120.0
+# The number by which the latest page said that more comes, and the entries that were shown up to there.
+PAGE_KEY = "wait_page"
 # What the words around the messages take of a page.
 WORDS_SIZE = 500
 
@@ -77,7 +79,8 @@ async def wait_for_messages(current: CurrentRuntime, args: WaitArguments) -> Cal
     if taken.blocks:
         if not heard:
             taken.lost()
-        return CallResult(_lines(head, *taken.blocks, *_words_after(current, args, taken)), lost=taken.lost)
+        words = _lines(head, *taken.blocks, *_words_after(current, args, taken, heard=heard))
+        return CallResult(words, lost=taken.lost)
     if number != current.newest_wait:
         return CallResult(_lines(head, "A newer call of wait_for_messages waits instead of this one."))
     if not args.question:
@@ -117,12 +120,24 @@ async def _wait(
     return Taken(), prompt
 
 
-def _words_after(current: CurrentRuntime, args: WaitArguments, taken: Taken) -> Iterator[str]:
+def _words_after(current: CurrentRuntime, args: WaitArguments, taken: Taken, *, heard: bool) -> Iterator[str]:
     if taken.more:
-        number = current.next_after(args.after)
+        runtime = current.open
+        page, seen = _page(runtime, args.after) if runtime is not None else (0, [])
+        # No number names two pages, whichever server makes them.
+        number = current.next_after(max(page, args.after or 0))
+        if heard and runtime is not None:
+            shown = " ".join(map(str, [number, *seen, *taken.shown]))
+            runtime.context.services.key_values.set(PAGE_KEY, shown)
         yield f"more: true. Call wait_for_messages again now, with after: {number}; the rest comes next."
     if args.question:
         yield f"Question {args.question!r} is still open: name it again to go on waiting."
+
+
+def _page(runtime: ChannelRuntime, after: int | None) -> tuple[int, list[int]]:
+    """Return the number of the latest page, and the entries that an agent has seen that names it; others: none."""
+    number, *seen = map(int, (runtime.context.services.key_values.get(PAGE_KEY) or "0").split())
+    return number, seen if number == after else []
 
 
 def _lines(*lines: str) -> str:
@@ -163,6 +178,8 @@ async def _look(
             f"this session does not read the bot: {holder.describe()}. Its messages go there; `channels status "
             f"{runtime.context.channel.name} --release` asks it to hand over"
         )
+    if seen := _page(runtime, args.after)[1]:
+        runtime.reader.delivery.go_on_after(seen)
     return runtime.reader.delivery.take(args.limit, SHOW_AGAIN_AFTER_S, limits, limits.page_max - WORDS_SIZE)
 
 
