@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+from agent_channels.core.host.call_limits import SURELY_HEARD_S
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agents import Agent, NoAnswer
 from limits_server import PIECE, numbered
@@ -149,6 +150,8 @@ class Journey:
         agent = await self.agent()
         asking = asyncio.create_task(self._ask("In or out?", "In", "Out"))
         grid = await self.ann.next_message(PERSON_S)
+        # Some say nothing to the server; until then it takes what it answers for heard.
+        await asyncio.sleep(SURELY_HEARD_S + 0.5)
         goes_on = await agent.interrupt()
         with contextlib.suppress(NoAnswer):
             said = await asking
