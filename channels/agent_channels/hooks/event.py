@@ -22,9 +22,10 @@ class HookDialect(Protocol):
     """A module of `hooks/hosts`: how a host's hook JSON differs from Claude Code's.
 
     One whose host gives a hook up after a time of its own, whatever the settings say, has `WAIT_MAX_S` too, and one
-    whose host runs the hook `step` has `STEPS`, and perhaps `STOPS_AT_ONCE` or `ENDS_TURNS`. One whose host asks its
-    hooks for permission before its own rules has `ASKS_FIRST`, and `allows_all(options)`: whether it was started with
-    options by which it asks for none.
+    whose host runs the hook `step` has `STEPS`, and perhaps `STOPS_AT_ONCE` or `ENDS_TURNS`; one whose host tells no
+    hook of the end of a turn that went on for a reason has `GOES_ON_UNSEEN`. One whose host asks its hooks for
+    permission before its own rules has `ASKS_FIRST`, and `allows_all(options)`: whether it was started with options by
+    which it asks for none.
     """
 
     # Whether a permission may be answered with rules that hold for the session.
@@ -116,6 +117,8 @@ class HookEvent:
         self.stops_at_once: bool = getattr(_dialect, "STOPS_AT_ONCE", False)
         # Whether a hook can end the turn; else it goes on, without its tools, until the model is done.
         self.ends_turns: bool = getattr(_dialect, "ENDS_TURNS", True)
+        # Whether no hook is told when a turn ends that went on for a reason.
+        self.goes_on_unseen: bool = getattr(_dialect, "GOES_ON_UNSEEN", False)
         # Whether permissions are asked for that the host would give by itself, also those for our own tools.
         self.asks_first: bool = getattr(_dialect, "ASKS_FIRST", False)
         self.allows_all: Callable[[list[str]], bool] = getattr(_dialect, "allows_all", lambda _: False)

@@ -21,10 +21,7 @@ SENT_POLL_S = 0.05
 def run(event: HookEvent) -> int:
     """Print what the turn goes on with; nothing if there is none within `stop_wait_s`. Returns 0."""
     with open_hook_channels(event) as every:
-        for channel in every:
-            channel.sessions.record_hook(channel.session, "stop")
-            if event.tells_steps:
-                channel.end_if_stopped()
+        _record(every, event)
         channels = [channel for channel in every if channel.is_ours()]
         going_on = event.values.get("stop_hook_active") is True
         began, waits_since = time.time(), time.monotonic()
@@ -40,8 +37,7 @@ def run(event: HookEvent) -> int:
                 for channel in channels:
                     reason = _reason_to_go_on(channel, going_on=going_on, began=began)
                     if reason:
-                        print_answer("Stop", additionalContext=reason)
-                        return 0
+                        return _go_on(channel, reason, event)
                 waited_s = time.monotonic() - waits_since
                 waiting = [c for c in channels if _may_wait(c, waited_s, going_on=going_on, began=began)]
                 if not waiting or waited_s >= event.wait_max_s:
@@ -53,6 +49,14 @@ def run(event: HookEvent) -> int:
             for channel in channels:
                 channel.withdraw_wait()
     return 0
+
+
+def _record(every: list[HookChannel], event: HookEvent) -> None:
+    """Record that the hook ran; where steps are hooks too, a stop that none of them carried out ends here."""
+    for channel in every:
+        channel.sessions.record_hook(channel.session, "stop")
+        if event.tells_steps:
+            channel.end_if_stopped()
 
 
 def _begins_round(every: list[HookChannel], said: str, *, going_on: bool) -> bool:
@@ -90,6 +94,14 @@ def _reason_to_go_on(channel: HookChannel, *, going_on: bool, began: float) -> s
         return ""
     channel.sessions.set_loops(channel.session, count)
     return f"Messages came in by {channel.name}. Answer each with the reply tool, in its chat_id:\n{messages}"
+
+
+def _go_on(channel: HookChannel, reason: str, event: HookEvent) -> int:
+    print_answer("Stop", additionalContext=reason)
+    if event.goes_on_unseen:
+        # No hook will tell when it is over.
+        channel.end_turn("")
+    return 0
 
 
 def _may_wait(channel: HookChannel, waited_s: float, *, going_on: bool, began: float) -> bool:

@@ -1,18 +1,21 @@
-"""Our servers in a host's TOML file; the rest of it stays as it is, comments too."""
+"""Our servers and hooks in a host's TOML file; the rest of it stays as it is, comments too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.agents.agent_host import HostFile
 from agent_channels.core.host.agents.json_files import command_words, is_our_command, starts_here
+from agent_channels.core.host.hook_lists import runs_ours
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.config import Environment
 
-__all__ = ["toml_servers"]
+__all__ = ["toml_hooks", "toml_servers"]
+
+HOOKS = "hooks"
 
 
 def toml_servers(
@@ -52,6 +55,51 @@ def toml_servers(
         return rest if rest.strip() else ""
 
     return HostFile(path, sentence("the server"), add, remove)
+
+
+def toml_hooks(path: Path, hooks: Sequence[Mapping[str, Any]], environ: Mapping[str, str]) -> HostFile:
+    """Return a TOML file with these hooks, each a table `[[hooks]]` with a command of ours for an event.
+
+    One for the same event that starts another program, or is no longer as it should be, is replaced.
+    """
+
+    def split(content: Any) -> tuple[list[Any], list[Any]]:
+        """The hooks that are there: ours, and others'."""
+        found = content.get(HOOKS, [])
+        if not isinstance(found, list) or not all(isinstance(hook, MutableMapping) for hook in found):
+            raise ConfigError(sentence("{key} in {path} is not a list; fix it first", key=HOOKS, path=path))
+        ours = [hook for hook in found if runs_ours({"command": str(hook.get("command"))}, environ)]
+        return ours, [hook for hook in found if not any(hook is one for one in ours)]
+
+    def add(text: str) -> str:
+        content = _parsed(path, text)
+        ours, others = split(content)
+        if [dict(hook) for hook in ours] == [dict(hook) for hook in hooks]:
+            return text
+        return _with_hooks(content, [*others, *hooks])
+
+    def remove(text: str) -> str:
+        content = _parsed(path, text)
+        ours, others = split(content)
+        rest = _with_hooks(content, others) if ours else text
+        return rest if rest.strip() else ""
+
+    return HostFile(path, sentence("the hooks"), add, remove)
+
+
+def _with_hooks(content: Any, hooks: Sequence[Mapping[str, Any]]) -> str:
+    import tomlkit
+
+    if HOOKS in content:
+        del content[HOOKS]
+    if hooks:
+        tables = tomlkit.aot()
+        for hook in hooks:
+            table = tomlkit.table()
+            table.update(hook)
+            tables.append(table)
+        content.append(HOOKS, tables)
+    return tomlkit.dumps(content)
 
 
 def _with(content: Any, key: str, entries: dict[str, Any]) -> str:
