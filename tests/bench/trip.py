@@ -16,6 +16,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -134,17 +135,38 @@ def shape(sql: str) -> str:
     return re.sub(r"'[^']*'|\b[0-9.]+\b", "?", " ".join(sql.split()))
 
 
-async def main(program: tuple[str, str, str], *, verbose: bool) -> None:
+@dataclass(frozen=True)
+class Cost:
+    """The modules that something enters and the statements that it runs, beyond what a server does anyway."""
+
+    modules: list[str]
+    statements: list[str]
+
+    @property
+    def transactions(self) -> int:
+        """How many of the statements begin one."""
+        return sum(sql.startswith("BEGIN") for sql in self.statements)
+
+
+async def cost(program: tuple[str, str, str], *does: str) -> list[Cost]:
+    """What each of them costs: "a message", "a message and its reply"."""
     idle = await trace(program, "nothing")
     idle_shapes = {shape(sql) for sql in idle["statements"] if sql not in {"BEGIN IMMEDIATE", "COMMIT"}}
-    for do in ("a message", "a message and its reply"):
+    costs = []
+    for do in does:
         found = await trace(program, do)
         modules = [name for name in found["modules"] if name not in idle["modules"]]
-        statements = [sql for sql in found["statements"] if shape(sql) not in idle_shapes]
-        transactions = sum(sql.startswith("BEGIN") for sql in statements)
-        print(f"{do}: {len(modules)} modules, {len(statements)} statements in {transactions} transactions")
+        costs.append(Cost(modules, [sql for sql in found["statements"] if shape(sql) not in idle_shapes]))
+    return costs
+
+
+async def main(program: tuple[str, str, str], *, verbose: bool) -> None:
+    does = ("a message", "a message and its reply")
+    for do, found in zip(does, await cost(program, *does), strict=True):
+        statements = found.statements
+        print(f"{do}: {len(found.modules)} modules, {len(statements)} statements in {found.transactions} transactions")
         if verbose:
-            print("".join(f"    {name}\n" for name in modules), end="")
+            print("".join(f"    {name}\n" for name in found.modules), end="")
             print("".join(f"    | {shape(sql)[:160]}\n" for sql in statements), end="")
 
 

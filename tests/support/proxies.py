@@ -17,7 +17,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-__all__ = ["Front", "Passed", "http_proxy", "refusing_proxy", "refusing_socks_proxy", "socks_proxy", "tls_front"]
+__all__ = [
+    "Front",
+    "Passed",
+    "http_proxy",
+    "localhost_certificate",
+    "refusing_proxy",
+    "refusing_socks_proxy",
+    "socks_proxy",
+    "tls_front",
+]
 
 
 @dataclass
@@ -28,6 +37,8 @@ class Passed:
     tunnels: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+
+LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -179,7 +190,7 @@ async def tls_front(
     port: int, folder: Path, *, starts_in: dt.timedelta = -dt.timedelta(days=1)
 ) -> AsyncIterator[Front]:
     """TLS for `localhost` in front of a port, with a certificate that is valid for two days from a moment on."""
-    front = Front("", _certificate(folder, starts_in))
+    front = Front("", localhost_certificate(folder, starts_in))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(front.certificate)
 
@@ -192,8 +203,9 @@ async def tls_front(
         yield front
 
 
-def _certificate(folder: Path, starts_in: dt.timedelta) -> Path:
-    """A certificate for localhost that vouches for itself, with its key, in one file."""
+def localhost_certificate(folder: Path, starts_in: dt.timedelta = -dt.timedelta(days=1)) -> Path:
+    """A certificate for localhost and 127.0.0.1 that vouches for itself, with its key, in one file, for two days."""
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(LOOPBACK)])
     key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     made = (
@@ -204,7 +216,7 @@ def _certificate(folder: Path, starts_in: dt.timedelta) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + starts_in)
         .not_valid_after(now + starts_in + dt.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -232,6 +232,20 @@ def licences() -> str:
     return tables()
 
 
+def speed() -> str:
+    """Return the table of speed and size beside another program."""
+    from speed_tables import beside
+
+    return beside()
+
+
+def costs() -> str:
+    """Return the table of what a server takes on each channel."""
+    from speed_tables import takes
+
+    return takes()
+
+
 def hosts_measured() -> str:
     """Return the table of the journey in each host and client."""
     from hosts_table import measured
@@ -268,6 +282,8 @@ PARTS = {
     "kinds": kinds,
     "failures": failures,
     "licences": licences,
+    "speed": speed,
+    "costs": costs,
     "hosts measured": hosts_measured,
     "host abilities": host_abilities,
     "hosts in short": hosts_in_short,

@@ -16,7 +16,6 @@ COMMANDS = [
     "tests",
     "tests.bench",
     "tests.bench.trip",
-    "tests.bench.costs",
     "tests.bench.hub",
     "tests.bench.hub_growth",
     "tests.hosts.matrix",
@@ -74,7 +73,8 @@ def test_help_explains_and_does_nothing(tmp_path: Path) -> None:
 
 WRONG = [
     ["tests.bench", "many"], ["tests.bench", "0"], ["tests.bench", "1", "nochat"], ["tests.soak", "long"],
-    ["tests.bench.costs", "0"], ["tests.bench.trip", "python"], ["tests.support.reference", "docs"],
+    ["tests.bench", "--only", "luck"], ["tests.bench", "1", "slack", "--against", "true"],
+    ["tests.bench.trip", "python"], ["tests.support.reference", "docs"],
     ["tests.support.pictures", "nothing"], ["tests.soak.hub", "mysql"], ["tests.support.first_steps", "nothing"],
 ]  # fmt: skip
 
