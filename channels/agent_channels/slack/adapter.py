@@ -30,10 +30,11 @@ from agent_channels.core.errors import Ambiguous, PlatformError, Rejected, Unsup
 from agent_channels.core.files import streaming
 from agent_channels.core.text.formatted_text import FormattedText, RenderedPart, Span
 from agent_channels.slack import formatting, markup, outbound, threads
+from agent_channels.slack.catch_up import is_behind
 from agent_channels.slack.chats import Json, NameCache, checked_chat
 from agent_channels.slack.content import mentioned_users
 from agent_channels.slack.errors import translated
-from agent_channels.slack.gateway import SocketReader, app_connection, is_behind
+from agent_channels.slack.gateway import SocketReader, app_connection
 from agent_channels.slack.http import TIMEOUT, Answer, SlackConnections, call
 from agent_channels.slack.inbound import history_message, to_inbound
 from agent_channels.slack.interactions import SlackInteractions, check_menu

@@ -24,6 +24,7 @@ __all__ = [
     "checked_ts",
     "event_id",
     "is_direct",
+    "is_ts",
     "person_of",
     "ts_seconds",
 ]
@@ -52,6 +53,11 @@ def checked_ts(value: str, name: str) -> str:
     if not _TS.fullmatch(value):
         raise Refused(f"{name} {value[:80]!r} is not a Slack message's id; it looks like 1765202700.000100")
     return value
+
+
+def is_ts(value: Any) -> bool:
+    """Return whether a value in a raw event is a message's id."""
+    return isinstance(value, str) and _TS.fullmatch(value) is not None
 
 
 def ts_seconds(ts: str) -> float:

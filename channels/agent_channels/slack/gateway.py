@@ -1,9 +1,7 @@
-"""Reads Slack: a Socket Mode connection, and missed messages fetched from the history of each chat.
+"""Reads Slack: Socket Mode connections, each replaced before or after it ends.
 
-Slack keeps nothing for an app that is away, and gives each event to one of the app's connections. An envelope is
-acknowledged once its event is journalled; an event that was not acknowledged comes again. How far we have read is kept
-as cursors, which move in the transaction that journals the events: `last:<chat>` and `last:<chat>:<thread>` are the
-newest message of each, and `sync` says whether what was missed before this connection has been fetched.
+Slack gives each event to one of the app's connections. An envelope is acknowledged once its event is journalled; an
+event that was not acknowledged comes again. What was missed before a connection is fetched beside it (`catch_up.py`).
 """
 
 from __future__ import annotations
@@ -12,10 +10,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 import anyio
@@ -23,19 +20,19 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from agent_channels.core.contract.adapter import EventSink
-from agent_channels.core.contract.catching_up import as_unavailable, catch_up
+from agent_channels.core.contract.catching_up import as_unavailable
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Forbidden, PlatformError, Unauthorized, Unavailable
-from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.scheduling import Backoff
-from agent_channels.slack import outbound
-from agent_channels.slack.chats import Json, NameCache, event_id, is_direct
-from agent_channels.slack.content import mentioned_users
+from agent_channels.slack.catch_up import CatchUp
+from agent_channels.slack.chats import Json, NameCache, is_direct, ts_seconds
 from agent_channels.slack.errors import APP_TOKEN_MISSING, SOCKET_OFF, error_code
 from agent_channels.slack.http import SlackConnections, call
 from agent_channels.slack.message_context import is_addressed
+from agent_channels.slack.raw_events import edit_event, edited_at, message_event, names_of, reaction_event
 
-__all__ = ["SocketReader", "app_connection", "is_behind"]
+__all__ = ["SocketReader", "app_connection"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +50,6 @@ ACK_S = 3.0
 _HOLD_S, _NAMES_S = 1.5, 1.0
 # How long the earlier socket stays open once the next one is: what Slack gave to it before it knew.
 _LINGER_S = 5.0
-# Before a gap something may have been given to a socket that was about to break; fetched again, it is known by its id.
-_OVERLAP_S = 300.0
-# Reactions that were missed are found on messages that are not older than this before the last one that was seen.
-_REACTED_S = 86_400.0
-# A thread that was quiet for so long is found by its beginning alone.
-_THREAD_S = 14 * 86_400.0
 # What comes of reading an event that is not what Slack promises.
 _MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 _ENDS = frozenset(getattr(aiohttp.WSMsgType, name) for name in ("CLOSE", "CLOSING", "CLOSED", "ERROR"))
@@ -121,19 +112,16 @@ class SocketReader:
         self._queue: asyncio.Queue[_Envelope] = asyncio.Queue(_QUEUE_MAX)
         self._sockets: list[_Socket] = []
         self._lingering: set[asyncio.Task[None]] = set()
-        self._storing = asyncio.Lock()
-        self._synced = asyncio.Event()
-        self._sync: asyncio.Task[None] | None = None
-        # How far the sockets have been read since the last sync began, as cursors; stored once it is done.
-        self._reached: dict[str, str] = {}
+        self._catch_up = CatchUp(connections, own_user, sink, names, arrived, self._tell)
         self._wanted: Mapping[str, float] = {}
-        self._noted = False
+        # What the operator is told: of the connections, and all of it as it stands in the status.
+        self._crowd = ""
+        self._told: str | None = None
 
     async def run(self) -> None:
         """Read until something fails. Raises `PlatformError` or `StoreError`."""
-        writing, reading = asyncio.create_task(self._write()), asyncio.create_task(self._read())
-        pinging = asyncio.create_task(self._ping())
-        tasks = {writing, reading, pinging}
+        works = self._write(), self._read(), self._ping(), self._catch_up.run()
+        tasks = {asyncio.create_task(work) for work in works}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -141,8 +129,6 @@ class SocketReader:
         finally:
             with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_S):
                 tasks |= self._lingering | {socket.task for socket in self._sockets if socket.task is not None}
-                if self._sync is not None:
-                    tasks.add(self._sync)
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -152,9 +138,9 @@ class SocketReader:
 
     async def _read(self) -> None:
         pauses = Backoff(first_s=0.1, cap_s=30.0)
-        current = await self._connect()
+        current = await self._connect(gap=True)
         while True:
-            reason = await self._left(current)
+            reason = await current.reason
             if reason == "link_disabled":
                 raise Forbidden(SOCKET_OFF)
             # A socket that Slack is about to close is read until then: the next one is there before.
@@ -163,25 +149,12 @@ class SocketReader:
                 await self._close(current)
             if time.monotonic() - current.opened < _SHORT_S:
                 await asyncio.sleep(pauses.next())
-            earlier, current = current, await self._connect()
+            earlier, current = current, await self._connect(gap=not refresh)
             if refresh:
                 self._close_later(earlier)
 
-    async def _left(self, socket: _Socket) -> str:
-        """Return why a socket should be left; raise what fetching missed messages failed with."""
-        waiting: set[asyncio.Future[Any]] = {socket.reason}
-        while True:
-            if self._sync is not None:
-                waiting.add(self._sync)
-            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if self._sync is not None and self._sync in done:
-                sync, self._sync = self._sync, None
-                await sync
-            if socket.reason.done():
-                return socket.reason.result()
-
-    async def _connect(self) -> _Socket:
-        """Open a socket and wait for its greeting."""
+    async def _connect(self, *, gap: bool) -> _Socket:
+        """Open a socket and wait for its greeting. `gap`: there was a time without one."""
         try:
             async with asyncio.timeout(_CONNECT_S):
                 url = await app_connection(self._connections, self._app_token)
@@ -194,7 +167,7 @@ class SocketReader:
             raise as_unavailable(error) from error
         self._sink.mark_alive()
         self._count(hello)
-        self._begin_sync()
+        await self._catch_up.begin(gap=gap)
         socket.task = asyncio.create_task(self._receive(socket))
         return socket
 
@@ -214,13 +187,23 @@ class SocketReader:
         """Tell the operator if other programs are connected to the app: each event reaches only one of them."""
         count = hello.get("num_connections")
         ours = sum(not socket.ws.closed for socket in self._sockets)
-        if isinstance(count, int) and count > ours and not self._noted:
-            self._noted = True
-            self._sink.add_note(
-                f"{count} connections of this Slack app are open and {ours} of them ours: Slack gives each event to "
+        self._crowd = ""
+        if isinstance(count, int) and count > ours:
+            self._crowd = sentence(
+                "{count} connections of this Slack app are open and {ours} of them ours: Slack gives each event to "
                 "one of them, so the others take taps and messages away; end the other programs, or give this project "
-                "an app of its own"
+                "an app of its own",
+                count=count,
+                ours=ours,
             )
+        self._tell()
+
+    def _tell(self) -> None:
+        """Let the status say what the operator should know now, in place of what it said before."""
+        said = joined([*filter(None, [self._crowd]), *self._catch_up.remarks()])
+        if said != self._told:
+            self._told = said
+            self._sink.add_note(said)
 
     async def _receive(self, socket: _Socket) -> None:
         try:
@@ -304,9 +287,9 @@ class SocketReader:
         while True:
             batch = [await self._queue.get()]
             held = batch[0].received + _HOLD_S - time.monotonic()
-            if not self._synced.is_set() and held > 0:
+            if not self._catch_up.settled.is_set() and held > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._synced.wait(), held)
+                    await asyncio.wait_for(self._catch_up.settled.wait(), held)
             while len(batch) < _BATCH_MAX and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             await self._store(batch)
@@ -324,36 +307,28 @@ class SocketReader:
         """Journal a batch, and how far it was read, in one transaction."""
         self._wanted = self._sink.enabled_since()
         events: list[RawEvent] = []
-        reached: dict[str, str] = {}
+        messages: list[Json] = []
         deadline = time.monotonic() + _NAMES_S
         for envelope in batch:
             if not envelope.journal:
                 continue
             try:
-                event = await self._journal_event(envelope.request, deadline, reached)
+                event = await self._journal_event(envelope.request, deadline, messages)
             except _MALFORMED:
                 # Kept for inspection, without holding up the events after it.
                 payload = {"t": "unreadable", "d": envelope.request.payload}
                 event = RawEvent(f"u{envelope.request.envelope_id}", json.dumps(payload))
             if event is not None:
                 events.append(event)
-        async with self._storing:
-            reached = _latest(self._reached, reached)
-            # While older messages are being fetched, a cursor must not pass them.
-            moved, later = (self._newer(reached), {}) if self._synced.is_set() else ({}, reached)
-            await self._sink.put(events, moved)
-            self._reached = later
-
-    def _newer(self, reached: Mapping[str, str]) -> dict[str, str | None]:
-        known = self._sink.cursors()
-        return {name: ts for name, ts in reached.items() if float(ts) > float(known.get(name) or 0)}
+        async with self._catch_up.storing:
+            await self._sink.put(events, self._catch_up.moved_by(messages))
 
     async def _journal_event(
-        self, request: SocketModeRequest, deadline: float, reached: dict[str, str]
+        self, request: SocketModeRequest, deadline: float, messages: list[Json]
     ) -> RawEvent | None:
         """Return the event for the journal; None for one that concerns nobody.
 
-        Names are asked for until `deadline`; `reached` gets the cursors that a message moves.
+        Names are asked for until `deadline`; `messages` gets each new message.
         """
         payload = request.payload
         if request.type == "slash_commands":
@@ -365,31 +340,31 @@ class SocketReader:
             return None
         event = payload["event"]
         if event["type"] in _MESSAGES:
-            return await self._journal_message(event, deadline, reached)
+            return await self._journal_message(event, deadline, messages)
         if event["type"] == "reaction_added":
             return await self._journal_reaction(event, deadline)
+        if event["type"] == "member_joined_channel" and str(event["user"]) == self._own_user:
+            self._catch_up.try_again(str(event["channel"]))
         return RawEvent(f"x{payload['event_id']}", json.dumps({"t": event["type"], "d": event}))
 
-    async def _journal_message(self, event: Json, deadline: float, reached: dict[str, str]) -> RawEvent | None:
+    async def _journal_message(self, event: Json, deadline: float, messages: list[Json]) -> RawEvent | None:
         changed = event.get("subtype") == "message_changed"
         message = event["message"] | {"channel": event["channel"]} if changed else event
         if event.get("channel_type") and "channel_type" not in message:
             message["channel_type"] = event["channel_type"]
         if event.get("subtype") in {"message_deleted", "message_replied"} or self._is_own(message):
             return None
-        channel, ts = str(event["channel"]), str(message["ts"])
+        ts_seconds(str(message["ts"]))
         if not self._is_wanted(message) and not is_addressed(message, self._own_user):
             # Messages in a busy workspace's channels that nobody enabled are not even journalled.
             return None
         names = await self._names_of(message, deadline)
         if changed:
-            # Previews that unfold are changes too; only an edit has a time.
-            edited = (message.get("edited") or {}).get("ts")
-            payload = json.dumps({"t": "edited", "d": message, "names": names})
-            return RawEvent(event_id("e", channel, ts, edited), payload) if edited else None
+            # Previews that unfold are changes too.
+            return edit_event(message, names) if edited_at(message) else None
         self._arrived(message)
-        self._reach(message, reached)
-        return _message(message, names)
+        messages.append(message)
+        return message_event(message, names)
 
     async def _journal_reaction(self, event: Json, deadline: float) -> RawEvent | None:
         item = event["item"]
@@ -400,7 +375,7 @@ class SocketReader:
         if not (self._is_wanted({"channel": channel, "user": event["user"]}) or ours):
             return None
         names = await self._names_of({"channel": channel, "user": event["user"]}, deadline)
-        return _reaction(event, names)
+        return reaction_event(event, names)
 
     def _is_own(self, message: Json) -> bool:
         return str(message.get("user") or "") == self._own_user
@@ -409,105 +384,5 @@ class SocketReader:
         """Return whether a message is from a chat that the agent reads, or a direct one, from which strangers pair."""
         return str(message["channel"]) in self._wanted or is_direct(message)
 
-    def _reach(self, message: Json, reached: dict[str, str]) -> None:
-        """Move the cursors of a message's chat and thread, unless the agent reads neither."""
-        channel, ts = str(message["channel"]), str(message["ts"])
-        if channel not in self._wanted and str(message.get("user")) not in self._wanted:
-            return
-        thread = message.get("thread_ts")
-        names = [f"last:{channel}", *([f"last:{channel}:{thread}"] if thread else [])]
-        reached |= _latest(reached, dict.fromkeys(names, ts))
-
     async def _names_of(self, message: Json, deadline: float) -> Json:
-        users = [str(user) for user in (message.get("user"), *mentioned_users(message)) if user]
-        channels = [] if is_direct(message) else [str(message["channel"])]
-        try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                return await self._names.names_for(self._connections.client, users, channels)
-        except TimeoutError:
-            return self._names.known_names(users, channels)
-
-    # ---- missed messages
-
-    def _begin_sync(self) -> None:
-        """Fetch what was missed before this connection; what the sockets bring waits a moment for it."""
-        if self._sync is not None:
-            self._sync.cancel()
-        self._synced.clear()
-        self._sync = asyncio.create_task(self._catch_up())
-
-    async def _catch_up(self) -> None:
-        async with self._storing:
-            await self._sink.put([], {"sync": "behind"})
-        await catch_up(self._fetch_missed)
-        self._sink.mark_alive()
-
-    async def _fetch_missed(self) -> None:
-        """Journal the messages after the last one seen in each chat that the agent reads, all in order of time."""
-        self._wanted, cursors = self._sink.enabled_since(), self._sink.cursors()
-        found: dict[tuple[str, str], Json] = {}
-        reactions: list[Json] = []
-        fetched: dict[str, str] = {}
-        quiet: dict[str, str | None] = {}
-        for chat, since in self._wanted.items():
-            channel = await outbound.find_chat(self._connections.client, chat)
-            if channel is None:
-                continue
-            last = f"last:{channel}"
-            after = max(since, float(cursors.get(last) or 0) - _OVERLAP_S)
-            threads = {name.rpartition(":")[2]: ts for name, ts in cursors.items() if name.startswith(f"{last}:")}
-            async for message in outbound.messages_after(self._connections.client, channel, after, threads):
-                message["channel"] = channel
-                if float(message["ts"]) > after:
-                    found[message["ts"], channel] = message
-                    self._reach(message, fetched)
-                if float(message["ts"]) > max(since, after - _REACTED_S):
-                    reactions += list(self._missed_reactions(message))
-            old = time.time() - _THREAD_S
-            quiet |= {f"{last}:{thread}": None for thread, ts in threads.items() if float(ts) < old}
-        events = [await self._missed(message) for message in sorted(found.values(), key=lambda one: float(one["ts"]))]
-        for reaction in reactions:
-            person = {"channel": reaction["item"]["channel"], "user": reaction["user"]}
-            events.append(_reaction(reaction, await self._names_of(person, time.monotonic() + _CONNECT_S)))
-        async with self._storing:
-            moved = quiet | self._newer(_latest(self._reached, fetched)) | {"sync": "done"}
-            await self._sink.put([event for event in events if event is not None], moved)
-            self._reached = {}
-            self._synced.set()
-
-    async def _missed(self, message: Json) -> RawEvent | None:
-        if self._is_own(message):
-            return None
-        self._arrived(message)
-        names = await self._names_of(message, time.monotonic() + _CONNECT_S)
-        return _message(message, names)
-
-    def _missed_reactions(self, message: Json) -> Iterator[Json]:
-        """Yield the reactions to a message of the history, each as the event that it was; only its time is unknown."""
-        item = {"type": "message", "channel": message["channel"], "ts": message["ts"]}
-        for one in message.get("reactions") or ():
-            for user in one.get("users") or ():
-                if user != self._own_user:
-                    event = {"type": "reaction_added", "user": user, "reaction": one["name"], "item": item}
-                    yield event | {"item_user": message.get("user"), "event_ts": f"{time.time():.6f}"}
-
-
-def _message(message: Json, names: Json) -> RawEvent:
-    key = event_id("m", message["channel"], message["ts"])
-    return RawEvent(key, json.dumps({"t": "message", "d": message, "names": names}))
-
-
-def _reaction(event: Json, names: Json) -> RawEvent:
-    item = event["item"]
-    key = event_id("r", item["channel"], item["ts"], event["user"], event["reaction"])
-    return RawEvent(key, json.dumps({"t": "reaction", "d": event, "names": names}))
-
-
-def _latest(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
-    """Return both sets of cursors, of each the later one."""
-    return {name: max(first.get(name) or "0", second.get(name) or "0", key=float) for name in {*first, *second}}
-
-
-def is_behind(cursors: Mapping[str, str]) -> bool:
-    """Return whether what was missed before the connection has yet to be fetched."""
-    return cursors.get("sync") != "done"
+        return await names_of(message, self._names, self._connections.client, deadline - time.monotonic())

@@ -224,6 +224,7 @@ def _left(raw: Json, me: Identity, own_user: str) -> Inbound:
 _READ = {
     "message": _message,
     "edited": _message,
+    "told": lambda raw, me, own_user: Ignored("an edit of a message that was handed over as it was then"),  # noqa: ARG005
     "reaction": _reaction,
     "command": _slash,
     "interactive": _interactive,

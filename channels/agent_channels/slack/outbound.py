@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, cast
@@ -52,7 +52,6 @@ __all__ = [
     "find_chat",
     "group_files",
     "message",
-    "messages_after",
     "newest_messages",
     "own_reaction",
     "react",
@@ -71,6 +70,9 @@ _LOOKS, _LOOK_S = 12, 0.25
 _BELOW_TRIES, _BELOW_WAIT_S = 5, 30.0
 # What Slack says of a message to a thread whose first message is gone, or takes no replies.
 _NO_THREAD = frozenset({"cannot_reply_to_message", "invalid_thread_ts", "message_not_found", "thread_not_found"})
+
+# What it says of a person with whom there can be no direct chat.
+_NOBODY = frozenset({"cannot_dm_bot", "user_disabled", "user_not_found", "user_not_visible", "users_not_found"})
 
 
 # ---- messages
@@ -341,13 +343,15 @@ def emoji_name(emoji: str) -> str:
 
 
 async def find_chat(client: AsyncWebClient, chat: str) -> str | None:
-    """Return the id of the chat, or of the direct chat with the person with this id; None if there is none."""
+    """Return the id of the chat, or of the direct chat with the person with this id; None if there can be none."""
     if chat[:1] in {"C", "D", "G"}:
         return chat
     try:
         return str((await call(client.conversations_open(users=chat)))["channel"]["id"])
     except (Forbidden, Rejected) as error:
-        logger.info("%s cannot be looked up: %s", chat, error)
+        if error_code(error.__cause__) not in _NOBODY:
+            raise
+        logger.info("there is no direct chat with %s: %s", chat, error)
         return None
 
 
@@ -359,52 +363,6 @@ async def message(client: AsyncWebClient, chat_id: str, message_id: str) -> Json
         if str(one.get("ts")) == message_id:
             return cast("Json", one)
     raise Rejected(f"message {message_id} is not there any more, or is in another chat")
-
-
-async def messages_after(
-    client: AsyncWebClient, channel: str, after: float, threads: Mapping[str, str]
-) -> AsyncIterator[Json]:
-    """Yield the messages of a chat that are newer than a time (epoch seconds), in its threads too; in no order.
-
-    Of its last messages older ones are among them, for their reactions.
-    `threads` are those that are known, each with its last message. Threads whose first message is older are found as
-    long as it is among the last ones of the chat.
-    """
-    try:
-        begun: dict[str, float] = {}
-        async for page in _pages(client.conversations_history, channel=channel):
-            begun |= {str(one["ts"]): float(one["latest_reply"]) for one in page if one.get("latest_reply")}
-            for one in page:
-                yield one
-            if page and min(float(one["ts"]) for one in page) <= after:
-                break
-        told = [thread for thread, latest in begun.items() if latest > after]
-        for thread in (*told, *(thread for thread in threads if thread not in begun)):
-            async for reply in _replies(client, channel, thread, after):
-                yield reply
-    except (Forbidden, Rejected) as error:
-        logger.info("chat %s cannot be read: %s", channel, error)
-
-
-async def _replies(client: AsyncWebClient, channel: str, thread: str, after: float) -> AsyncIterator[Json]:
-    try:
-        async for page in _pages(client.conversations_replies, channel=channel, ts=thread, oldest=f"{after:.6f}"):
-            for reply in page:
-                if float(reply["ts"]) > after and reply["ts"] != thread:
-                    yield reply
-    except Rejected as error:
-        # The message that began it is gone.
-        logger.info("thread %s cannot be read: %s", thread, error)
-
-
-async def _pages(method: Callable[..., Awaitable[Any]], **arguments: Any) -> AsyncIterator[list[Json]]:
-    cursor: str | None = None
-    while True:
-        answer = await call(method(limit=PAGE, cursor=cursor, **arguments))
-        yield list(answer["messages"])
-        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
-        if not cursor:
-            return
 
 
 async def newest_messages(client: AsyncWebClient, chat_id: str, limit: int, before: str | None) -> list[Json]:

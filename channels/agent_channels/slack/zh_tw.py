@@ -94,4 +94,13 @@ TEXTS: dict[str, str] = {
     "its first half was sent, and not what belongs under it: {reason}": (
         "前半部分已送出，但屬於它下面的部分沒有送出：{reason}"
     ),
+    "fetching what was missed, since {since}; chats left: {count}": (
+        "自 {since} 起正在補抓錯過的訊息；還剩 {count} 個聊天"
+    ),
+    "the history of {chat} cannot be read: {error}": "無法讀取 {chat} 的歷史訊息：{error}",
+    "{count} connections of this Slack app are open and {ours} of them ours: Slack gives each event to one of them, so "
+    "the others take taps and messages away; end the other programs, or give this project an app of its own": (
+        "這個 Slack 應用程式開了 {count} 個連線，其中 {ours} 個是我們的：Slack 把每個事件只給其中一個連線，"
+        "所以其他連線會取走點按和訊息；請結束其他程式，或給這個專案自己的應用程式"
+    ),
 }

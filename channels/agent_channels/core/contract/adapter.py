@@ -50,7 +50,7 @@ class EventSink(Protocol):
         ...
 
     def add_note(self, text: str) -> None:
-        """Show the operator a sentence in the status, such as that a webhook was removed."""
+        """Show the operator a sentence in the status, such as that a webhook was removed; "" takes it away again."""
         ...
 
 

@@ -94,7 +94,8 @@ class Reader:
 
     def add_note(self, text: str) -> None:
         """Record something that the operator should know."""
-        logger.warning("%s", text)
+        if text:
+            logger.warning("%s", text)
         self._services.health.add_note(text)
 
     # ---- the loop

@@ -201,7 +201,8 @@ class HubReader:
         return changed
 
     def _add_note(self, text: str) -> None:
-        logger.warning("%s", text)
+        if text:
+            logger.warning("%s", text)
         self._context.services.health.add_note(text)
 
     # ---- beginning and cleaning up
