@@ -11,6 +11,7 @@ from agent_channels.core.i18n.sentences import add_table
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.network import Route, route
 from agent_channels.slack.settings import (
+    COMMAND_PREFIX,
     NO_SOCKS,
     PROXY_SCHEMES,
     SlackSettings,
@@ -69,6 +70,7 @@ CHANNEL = Channel(
     preparation=manifest,
     ids=r"[CDGUW][A-Z0-9]{1,24}|[0-9]{1,12}\.[0-9]{6}",
     person_ids=r"[UW][A-Z0-9]{1,24}",
+    commands=COMMAND_PREFIX,
     secrets=(Secret("APP_TOKEN", "Slack app-level token", app_token_problem, check="socket"),),
 )
 add_table("zh-TW", "agent_channels.slack.zh_tw")

@@ -38,7 +38,7 @@ __all__ = ["history_message", "to_inbound"]
 
 _PARTS = ("attachments", "blocks", "files")
 _ESSENTIAL = ("ts", "thread_ts", "channel", "channel_type", "user", "bot_id", "text", "parent_user_id", "subtype")
-_COMMAND = re.compile(r"/([A-Za-z_-]{1,40})(?:\s+(.*))?", re.DOTALL)
+_COMMAND = re.compile(r"/([A-Za-z0-9_-]{1,40})(?:\s+(.*))?", re.DOTALL)
 
 
 def to_inbound(event: RawEvent, me: Identity, own_user: str) -> Inbound:

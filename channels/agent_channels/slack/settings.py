@@ -16,6 +16,7 @@ from agent_channels.core.settings.network import proxy_url
 
 __all__ = [
     "COMMANDS",
+    "COMMAND_PREFIX",
     "NO_SOCKS",
     "PROXY_SCHEMES",
     "SCOPES",
@@ -59,23 +60,25 @@ EVENTS = (
     "message.channels", "message.groups", "message.im", "message.mpim", "reaction_added",
 )  # fmt: skip
 # Slack has commands of its own called /status and /help, and other apps may have taken any short name.
-COMMAND_PREFIX = "agent"
+COMMAND_PREFIX = "agent-"
 COMMANDS = {
     "status": ("What the agent does right now", ""),
     "stop": ("Stop what the agent does", ""),
     "progress": ("How much of a turn is shown here", "off | brief | on | verbose"),
     "rich": ("Tables as tables, or as text", "auto | off"),
     "loop": ("Let the agent go on until a task is done", "the task, or stop"),
+    "yt2pdf": ("A summary of a YouTube video as PDFs, where the project offers it", "link"),
     "inbox": ("Messages that nobody has answered yet", ""),
     "projects": ("The projects that share this bot", ""),
     "new": ("Open a thread for a project", "name"),
     "here": ("Bind this chat to a project", "name"),
     "cancel": ("Withdraw the question that waits for your words", ""),
-    "session": ("Show, clear or export the session", "status | clear | export"),
+    "session": ("Show, clear or export the session", "status | clear | export | forget WORDS"),
+    "end": ("End the terminal session's waiting for messages", ""),
     "help": ("What you can do here", ""),
     "pair": ("Ask to be let in", ""),
 }
-_COMMAND = re.compile(r"/(?:[A-Za-z0-9_-]*-)?([A-Za-z_]{1,32})")
+_COMMAND = re.compile(r"/(?:[A-Za-z0-9_-]*-)?([A-Za-z0-9_]{1,32})")
 
 
 class SlackSettings(Settings):
@@ -141,7 +144,7 @@ def command_of(command: str) -> str:
 def manifest() -> str:
     """Return the app's manifest as JSON, to be pasted where Slack makes an app from one."""
     commands = [
-        {"command": f"/{COMMAND_PREFIX}-{name}", "description": what, "should_escape": True}
+        {"command": f"/{COMMAND_PREFIX}{name}", "description": what, "should_escape": True}
         | ({"usage_hint": hint} if hint else {})
         for name, (what, hint) in COMMANDS.items()
     ]

@@ -63,6 +63,8 @@ class Channel:
     """The pattern of the ids of people, chats and threads."""
     person_ids: str = r"(?!0*$)[0-9]{1,20}"
     """The pattern of the ids of people."""
+    commands: str = ""
+    """What stands before the names of commands there: `agent-` if /help is /agent-help; sentences name them so."""
     join_link: Callable[[str], str] | None = None
     """Return, for a bot's id, the page on which somebody adds the bot to a group; None when there is no such page."""
 

@@ -7,6 +7,8 @@ each sentence takes the same values in all of them.
 from __future__ import annotations
 
 import importlib
+import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 
 from agent_channels.core.i18n import en
@@ -18,21 +20,33 @@ __all__ = ["LANGUAGES", "localized", "set_language", "speak_here", "translate"]
 LANGUAGES = {"en": "agent_channels.core.i18n.en", "zh-TW": "agent_channels.core.i18n.zh_tw"}
 
 _language = "en"
-_texts: dict[str, str] = en.TEXTS
+_texts: Mapping[str, str] = en.TEXTS
 # That of the task, in a process that works for several bots.
-_here: ContextVar[dict[str, str] | None] = ContextVar("texts", default=None)
+_here: ContextVar[Mapping[str, str] | None] = ContextVar("texts", default=None)
+# A command in a sentence, not a part of an address.
+_COMMAND = re.compile(r"(?<![\w/:.])/(?=[a-z])")
 
 
-def set_language(code: str) -> None:
-    """Translate into another language of `LANGUAGES` from now on; the default is English."""
+def set_language(code: str, commands: str = "") -> None:
+    """Translate into another language of `LANGUAGES` from now on; the default is English.
+
+    `commands` stands before the names of commands, as in the platform's menu: see `Channel.commands`.
+    """
     global _language, _texts  # noqa: PLW0603 - a process works for one bot, which has one language
     _language = code
-    _texts = importlib.import_module(LANGUAGES[code]).TEXTS
+    _texts = _table(code, commands)
 
 
-def speak_here(code: str) -> None:
-    """Translate into a language of `LANGUAGES` in this task, and those that it starts, alone."""
-    _here.set(importlib.import_module(LANGUAGES[code]).TEXTS)
+def speak_here(code: str, commands: str = "") -> None:
+    """As `set_language`, in this task and those that it starts alone."""
+    _here.set(_table(code, commands))
+
+
+def _table(code: str, commands: str) -> Mapping[str, str]:
+    texts: Mapping[str, str] = importlib.import_module(LANGUAGES[code]).TEXTS
+    if not commands:
+        return texts
+    return {key: _COMMAND.sub(f"/{commands}", text) for key, text in texts.items()}
 
 
 def translate(key: str, **values: object) -> str:

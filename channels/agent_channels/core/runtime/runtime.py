@@ -229,7 +229,7 @@ async def open_runtime(
     settings = load(channel.settings, env)
     for renamed in renamed_settings(env):
         logger.info("%s", renamed)
-    set_language(settings.language)
+    set_language(settings.language, channel.commands)
     token = env.token()
     if token is None:
         raise ConfigError(

@@ -179,7 +179,7 @@ class _KeptBot:
     async def run(self) -> None:
         """Keep it until stopped; whatever fails is tried again."""
         _channel.set(self._home.channel.name)
-        speak_here(self._home.settings.language)
+        speak_here(self._home.settings.language, self._home.channel.commands)
         backoff = Backoff(first_s=1.0, cap_s=30.0)
         try:
             with self._scope:
