@@ -180,7 +180,8 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         named = getattr(args, "channel", None)
         choose_language(*([named] if named else CHANNELS))
     if words[0] in OF_A_PROJECT and not (getattr(args, "folder", None) or getattr(args, "of_user", False)):
-        _name_project(on_stderr=words[0] in FOR_MACHINES or getattr(args, "json", False))
+        for_machines = any(getattr(args, option, False) for option in ("json", "manifest"))
+        _name_project(on_stderr=words[0] in FOR_MACHINES or for_machines)
     run: Callable[[argparse.Namespace], int] = args.run
     try:
         return run(args)

@@ -89,12 +89,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="copy the skills for the agent into .claude/skills of the project, or of your home folder (default: ask; "
         "without a terminal: no)",
     )
+    parser.add_argument(
+        "--manifest", action="store_true", help="print what is pasted where the platform makes an app, and nothing else"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Take every step. Raises `ConfigError` at the first that fails; what was done until then stays."""
     configure("ERROR")
+    if args.manifest:
+        return _print_manifest(args.channel)
     if args.join is not None and args.token_stdin:
         raise WrongUsage(sentence("give either --join, which brings a token, or --token-stdin"))
     asks_nobody = args.token_stdin or args.yes or args.json
@@ -115,6 +120,16 @@ def run(args: argparse.Namespace) -> int:
         leave(code=130)
     if args.json:
         print(json.dumps(dialogue.data, ensure_ascii=False))
+    return 0
+
+
+def _print_manifest(name: str | None) -> int:
+    """Print a platform's manifest. Raises `WrongUsage` for a platform that has none."""
+    preparation = channel(name).preparation if name else None
+    if preparation is None:
+        names = ", ".join(one for one in CHANNELS if channel(one).preparation)
+        raise WrongUsage(sentence("--manifest goes with a platform whose apps are made from one: {names}", names=names))
+    print(preparation())
     return 0
 
 

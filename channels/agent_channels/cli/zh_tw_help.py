@@ -16,6 +16,7 @@ TEXTS: dict[str, str] = {
     ),
     "{summary}.": "{summary}。",
     "one of {names}": "其中之一：{names}",
+    "print what is pasted where the platform makes an app, and nothing else": ("只印出要貼到平台建立應用程式處的內容"),
     "print JSON instead of sentences": "以 JSON 輸出，不輸出句子",
     # The verbs.
     "run the MCP server over stdio; an agent host starts it from .mcp.json": (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
@@ -23,6 +23,7 @@ __all__ = [
     "ControlError",
     "ControlInterface",
     "file_content",
+    "named_place",
     "required",
     "wait_for_answer",
 ]
@@ -61,6 +62,22 @@ def file_content(body: Body) -> bytes | None:
         return base64.b64decode(body["base64"], validate=True)
     except (binascii.Error, TypeError, ValueError):
         raise ControlError("base64 does not decode", 'use "content" for plain text') from None
+
+
+def named_place(
+    body: Body, kind: str, find: Callable[[str], T | None], names: Callable[[], Iterable[str]], *, made_by: str
+) -> T | None:
+    """Return the place that `chat` names; None if it names nothing, or the person who acts: their chat with the bot.
+
+    `made_by` is the action that makes such places. Raises ControlError if there is no such place.
+    """
+    name = body.get("chat")
+    if name is None or str(name) == body.get("as"):
+        return None
+    if (place := find(str(name))) is None:
+        known = ", ".join(names()) or "none yet"
+        raise ControlError(f"no {kind} {name!r}", f"POST /control/{made_by} first; {kind}s: {known}")
+    return place
 
 
 async def query_parameters(request: web.Request) -> Body:

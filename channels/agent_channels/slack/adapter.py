@@ -54,6 +54,7 @@ class SlackAdapter:
     capabilities = Capabilities(
         formats=markup.FORMATS,
         default_format="markdown",
+        deletes=False,
         rich=True,
         threads="channels",
         receipt_emoji=("👀", "😴"),

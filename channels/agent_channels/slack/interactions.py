@@ -9,6 +9,7 @@ The id that the core hands back is JSON: `c` the chat, `u` the person, `t` the t
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -149,7 +150,8 @@ def _form(payload: Json) -> Json:
         "thread": thread if thread != message["ts"] else None,
         "url": payload.get("response_url"),
     }
-    return markup.modal(translate("form_title"), json.dumps(private))
+    question = html.unescape(str(message.get("text") or ""))
+    return markup.modal(translate("form_title"), json.dumps(private), question)
 
 
 def check_menu(entries: Iterable[MenuEntry]) -> None:

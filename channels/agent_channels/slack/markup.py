@@ -106,9 +106,10 @@ def _data(key: KeyboardButton) -> str:
     return f"{key.data}{FORM}" if key.form else str(key.data)
 
 
-def modal(title: str, private: str) -> dict[str, Any]:
-    """Return a form with one field. `private` comes back with what was typed."""
-    # "Modals": a title has at most 24 characters; an input holds 3,000.
+def modal(title: str, private: str, question: str) -> dict[str, Any]:
+    """Return a form with one field under the question that it answers. `private` comes back with what was typed."""
+    # "Modals": a title has at most 24 characters, a text 3,000; an input holds 3,000.
+    question = question if len(question) <= 3000 else f"{question[:2999]}…"
     field = {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 3000}
     return {
         "type": "modal",
@@ -116,7 +117,10 @@ def modal(title: str, private: str) -> dict[str, Any]:
         "private_metadata": private,
         "title": _plain(title[:24]),
         "submit": _plain("OK"),
-        "blocks": [{"type": "input", "block_id": "answer", "label": _plain(title), "element": field}],
+        "blocks": [
+            *([{"type": "section", "text": _plain(question)}] if question else []),
+            {"type": "input", "block_id": "answer", "label": _plain(title), "element": field},
+        ],
     }
 
 

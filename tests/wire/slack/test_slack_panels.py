@@ -93,6 +93,7 @@ async def test_an_answer_in_own_words_is_typed_in_a_form(stage: SlackStage) -> N
     grid = await ann.next_message()
     tap = ann.tap(grid, label="Other…")
     await tap.opened()
+    assert "Which colour?" in str(ann.modal)
     tap.cancel()
     again = ann.tap(grid, label="Other…")
     await again.opened()

@@ -70,6 +70,16 @@ def test_the_manifest_asks_for_what_is_used() -> None:
     assert made["features"]["app_home"]["messages_tab_enabled"] is True
 
 
+async def test_the_manifest_alone(stage: SlackStage) -> None:
+    """For a script or another machine: `--manifest` prints it and nothing else, and asks for and changes nothing."""
+    ran = await stage.cli("setup", "slack", "--manifest", **NONE)
+    assert (ran.code, ran.out) == (0, manifest() + "\n")
+    assert not any(path.stat().st_size for path in [stage.state / ".env"] if path.exists())
+    refused = await stage.cli("setup", "discord", "--manifest")
+    assert refused.code == 2
+    assert "slack" in refused.err
+
+
 @pytest.fixture
 async def healthy(stage: SlackStage) -> SlackStage:
     """A set-up with nothing wrong."""

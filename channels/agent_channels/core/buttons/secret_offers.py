@@ -23,14 +23,20 @@ def is_secret_offer(panel: Panel) -> bool:
 
 
 async def offer_deletion(adapter: Adapter, panels: Panels, message: Message) -> None:
-    """Tell who sent a message that what is kept of it is masked, and offer to delete it. Raises what `send` does."""
+    """Tell who sent a message that what is kept of it is masked, and offer to delete it. Raises what `send` does.
+
+    Where only they themselves can delete it, they are asked to.
+    """
     delete = Button(translate("button_delete_message"), message.message_id, "danger")
     outgoing = Outgoing(
         message.chat.id,
-        translate("secret_received"),
+        translate("secret_received" if adapter.capabilities.deletes else "secret_received_yours"),
         reply_to=message.message_id,
         thread_id=message.thread_id,
         silent=True,
     )
+    if not adapter.capabilities.deletes:
+        await adapter.send(outgoing)
+        return
     grid = ((delete, Button(translate("button_keep_message"), KEEP)),)
     await send_offer(adapter.send, panels, adapter.limits, outgoing, grid, ttl_s=TTL_S, tappers=[message.sender.id])

@@ -63,6 +63,8 @@ class Capabilities:
     formats: tuple[str, ...]
     """The formats that `render` and `send` take."""
     default_format: str = "text"
+    deletes: bool = True
+    """Whether a bot can be allowed to delete what people wrote."""
     invite_link: str | None = None
     """The link that opens a chat with the bot and hands it a code, with {bot} and {code} in it; None: there is none."""
     rich: bool = False

@@ -346,6 +346,10 @@ TEXTS: dict[str, str] = {
         "🔑 Your message seems to hold a password or key. The agent gets it as it is; what is saved of it here is "
         "masked. Delete the message from this chat?"
     ),
+    "secret_received_yours": (
+        "🔑 Your message seems to hold a password or key. The agent gets it as it is; what is saved of it here is "
+        "masked. I cannot delete it from this chat: please do that yourself."
+    ),
     "button_delete_message": "🗑 Delete it",
     "button_keep_message": "Keep it",
     "secret_deleted": "Deleted.",

@@ -312,6 +312,9 @@ TEXTS: dict[str, str] = {
     "secret_received": (
         "🔑 你的訊息裡好像有密碼或金鑰。代理會收到原文；這裡保存的內容已經遮住。要從這個聊天刪除那則訊息嗎？"
     ),
+    "secret_received_yours": (
+        "🔑 你的訊息裡好像有密碼或金鑰。代理會收到原文；這裡保存的內容已經遮住。我不能從這個聊天刪除它：請你自己刪除。"
+    ),
     "button_delete_message": "🗑 刪除",
     "button_keep_message": "保留",
     "secret_deleted": "已刪除。",

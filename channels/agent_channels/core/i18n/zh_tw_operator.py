@@ -868,6 +868,9 @@ TEXTS: dict[str, str] = {
         "沒有工作階段在處理這個專案；它的訊息在 hub 等候"
     ),
     # Joining the bot of another project.
+    "--manifest goes with a platform whose apps are made from one: {names}": (
+        "--manifest 只適用於用 manifest 建立應用程式的平台：{names}"
+    ),
     "give either --join, which brings a token, or --token-stdin": (
         "--join 會帶來 token，請只用 --join 或 --token-stdin 其中一個"
     ),

@@ -68,8 +68,13 @@ class Chats:
         return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND kind = 'direct'", chat_id) is not None
 
     def title(self, chat_id: str) -> str:
-        """Return what a chat is called; empty if that is not known."""
-        return str(self.store.value("SELECT title FROM chats WHERE chat_id = ?", chat_id) or "")
+        """Return what a chat is called: its title, or whose direct chat it is; empty if that is not known."""
+        found = self.store.value(
+            "SELECT coalesce(nullif(c.title, ''), nullif(p.name, ''), p.username) FROM chats c "
+            "LEFT JOIN people p ON c.kind = 'direct' AND p.user_id = c.user_id WHERE c.chat_id = ?",
+            chat_id,
+        )
+        return str(found or "")
 
     def is_present(self, chat_id: str) -> bool:
         """Return True if the bot is in this chat, as far as it knows."""

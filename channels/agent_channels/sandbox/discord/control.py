@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from agent_channels.page.json_api import Body
-from agent_channels.sandbox.control import ControlError, ControlInterface, file_content, required, wait_for_answer
+from agent_channels.sandbox.control import (
+    ControlError,
+    ControlInterface,
+    file_content,
+    named_place,
+    required,
+    wait_for_answer,
+)
 from agent_channels.sandbox.discord.directory import DiscordDirectory
 from agent_channels.sandbox.discord.faults import DiscordFaults
 from agent_channels.sandbox.discord.guilds import DiscordChannel
@@ -229,14 +236,8 @@ class DiscordControl(ControlInterface):
 
     def _channel(self, body: Body) -> DiscordChannel | None:
         """Return the channel `chat`; None for the person's direct chat."""
-        name = body.get("chat")
-        if name is None or str(name) == body.get("as"):
-            return None
-        found = self.directory.find_channel(str(name))
-        if found is None:
-            names = ", ".join(channel.name for channel in self.directory.channels()) or "none yet"
-            raise ControlError(f"no channel {name!r}", f"POST /control/guild first; channels: {names}")
-        return found
+        find, channels = self.directory.find_channel, self.directory.channels
+        return named_place(body, "channel", find, lambda: (one.name for one in channels()), made_by="guild")
 
     def _required_channel(self, body: Body) -> DiscordChannel:
         required(body, "chat")

@@ -8,7 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from agent_channels.page.json_api import Body
-from agent_channels.sandbox.control import ControlError, ControlInterface, file_content, required, wait_for_answer
+from agent_channels.sandbox.control import (
+    ControlError,
+    ControlInterface,
+    file_content,
+    named_place,
+    required,
+    wait_for_answer,
+)
 from agent_channels.sandbox.slack.channels import SlackChannel
 from agent_channels.sandbox.slack.directory import SlackDirectory
 from agent_channels.sandbox.slack.faults import SlackFaults
@@ -235,14 +242,8 @@ class SlackControl(ControlInterface):
 
     def _channel(self, body: Body) -> SlackChannel | None:
         """Return the channel `chat`; None for the person's direct chat."""
-        name = body.get("chat")
-        if name is None or str(name) == body.get("as"):
-            return None
-        found = self.directory.find_channel(str(name))
-        if found is None:
-            names = ", ".join(channel.name for channel in self.directory.channels()) or "none yet"
-            raise ControlError(f"no channel {name!r}", f"POST /control/channel first; channels: {names}")
-        return found
+        find, channels = self.directory.find_channel, self.directory.channels
+        return named_place(body, "channel", find, lambda: (one.name for one in channels()), made_by="channel")
 
     def _required_channel(self, body: Body) -> SlackChannel:
         required(body, "chat")

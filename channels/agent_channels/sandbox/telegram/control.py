@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from agent_channels.page.json_api import Body
-from agent_channels.sandbox.control import ControlError, ControlInterface, file_content, required, wait_for_answer
+from agent_channels.sandbox.control import (
+    ControlError,
+    ControlInterface,
+    file_content,
+    named_place,
+    required,
+    wait_for_answer,
+)
 from agent_channels.sandbox.faults import Faults
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
 from agent_channels.sandbox.telegram.drafts import shown_drafts
@@ -190,14 +197,8 @@ class TelegramControl(ControlInterface):
 
     def _group(self, body: Body) -> TelegramGroup | None:
         """Return the group `chat`; None for the person's private chat."""
-        name = body.get("chat")
-        if name is None or str(name) == body.get("as"):
-            return None
-        group = self.directory.find_group(str(name))
-        if group is None:
-            titles = ", ".join(group.chat.title for group in self.directory.groups.values()) or "none yet"
-            raise ControlError(f"no group {name!r}", f"POST /control/group first; groups: {titles}")
-        return group
+        find, groups = self.directory.find_group, self.directory.groups
+        return named_place(body, "group", find, lambda: (one.chat.title for one in groups.values()), made_by="group")
 
     def _person_or_group(self, name: str) -> TelegramPerson | TelegramGroup:
         found = self.directory.find_person(name) or self.directory.find_group(name)
