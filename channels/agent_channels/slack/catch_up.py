@@ -152,18 +152,21 @@ class CatchUp:
         if all(chat.refused for chat in self._behind.values()):
             self._since, self._began = time.time(), time.monotonic()
         for key, since in self._sink.enabled_since().items():
-            chat = self._behind.setdefault(key, _Chat(key, since, self._round))
-            chat.round, chat.gap, chat.due = self._round, chat.gap or gap, 0.0
-        self._settle()
+            self._fall_behind(key, since, gap=gap)
         async with self.storing:
             await self._sink.put([], {"sync": "behind"})
         self._changed.set()
 
-    def try_again(self, channel: str) -> None:
-        """Read a chat now that could not be read: the bot was let in."""
-        if chat := self._behind.get(channel):
-            chat.due = 0.0
+    def let_in(self, channel: str) -> None:
+        """Read a chat now that could not be read before: somebody let the bot in."""
+        if (since := self._sink.enabled_since().get(channel)) is not None:
+            self._fall_behind(channel, since, gap=True)
             self._changed.set()
+
+    def _fall_behind(self, key: str, since: float, *, gap: bool) -> None:
+        chat = self._behind.setdefault(key, _Chat(key, since, self._round))
+        chat.since, chat.round, chat.gap, chat.due = since, self._round, chat.gap or gap, 0.0
+        self._settle()
 
     def moved_by(self, messages: Iterable[Json]) -> dict[str, str | None]:
         """Return the cursors that messages of a socket move; for whoever holds `storing`."""
@@ -329,7 +332,7 @@ class CatchUp:
                 with translated():
                     answer = await method(limit=outbound.PAGE, cursor=cursor, **arguments)
                     further = (answer.get("response_metadata") or {}).get("next_cursor")
-                    readable = [one for one in answer["messages"] if is_ts(one.get("ts"))]
+                    readable = [one for one in answer["messages"] if isinstance(one, dict) and is_ts(one.get("ts"))]
                     return readable, answer.headers.get("Date"), further
 
             messages, date, cursor = await self._again(ask)

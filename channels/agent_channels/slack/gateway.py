@@ -212,6 +212,9 @@ class SocketReader:
                 if frame.get("type") == "disconnect":
                     socket.leave(str(frame.get("reason") or "closed"))
                     continue
+                if not isinstance(frame.get("payload"), dict):
+                    # Not as promised; acknowledged, and kept for inspection.
+                    frame["payload"] = {"payload": frame.get("payload")}
                 request = SocketModeRequest.from_dict(frame)
                 if request is not None:
                     # Bounded: no further events are read until those in the queue are stored.
@@ -344,7 +347,7 @@ class SocketReader:
         if event["type"] == "reaction_added":
             return await self._journal_reaction(event, deadline)
         if event["type"] == "member_joined_channel" and str(event["user"]) == self._own_user:
-            self._catch_up.try_again(str(event["channel"]))
+            self._catch_up.let_in(str(event["channel"]))
         return RawEvent(f"x{payload['event_id']}", json.dumps({"t": event["type"], "d": event}))
 
     async def _journal_message(self, event: Json, deadline: float, messages: list[Json]) -> RawEvent | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -27,19 +27,22 @@ class Project(Collected):
     """A sink that an adapter reads into, again and again; `heard` are the chats that it reads."""
 
     adapter: SlackAdapter | None = None
-    forgotten: set[str] = field(default_factory=set)
 
     @property
     def said(self) -> list[str]:
         """What came, in order; edits and reactions are marked."""
         assert self.adapter is not None
-        read = [self.adapter.to_inbound(event) for event in self.events if event.event_id not in self.forgotten]
+        read = [self.adapter.to_inbound(event) for event in self.events]
         return [_words(one) for one in read if isinstance(one, Message)]
 
     @property
     def note(self) -> str:
         """What the status says now."""
         return self.notes[-1] if self.notes else ""
+
+    def add_note(self, text: str) -> None:
+        super().add_note(text)
+        self.stored()
 
     def forget(self) -> None:
         """Retention: what was answered long ago is not known any more."""
@@ -341,6 +344,64 @@ async def test_a_history_that_slack_refuses_is_told_and_read_once_it_may_be(
             room.add_bot()
         await slack.wait_for(lambda: project.said == ["directly", "missed"])
         await slack.wait_for(lambda: project.note == "")
+
+
+async def test_what_was_said_while_the_bot_was_out(
+    slack: SlackSandbox, project: Project, ann: SlackPerson, room: SlackChannel
+) -> None:
+    """Removed from a channel and let in again under one connection: what was said meanwhile comes first."""
+    async with reading(slack, project):
+        await caught_up(slack, project)
+        ann.send("in", channel=room)
+        await slack.wait_for(lambda: project.said == ["in"])
+        room.remove_bot()
+        ann.send("out", channel=room)
+        room.add_bot()
+        ann.send("in again", channel=room)
+        await slack.wait_for(lambda: len(project.said) == 3)
+    assert project.said == ["in", "out", "in again"]
+
+
+async def test_a_chat_that_is_read_no_more_is_not_told_of(
+    slack: SlackSandbox, project: Project, room: SlackChannel
+) -> None:
+    """The operator disables a channel whose history Slack refuses: the status is silent about it."""
+    room.remove_bot()
+    async with reading(slack, project):
+        await slack.wait_for(lambda: "not_in_channel" in project.note)
+        del project.heard[room.id]
+        await slack.wait_for(lambda: project.note == "")
+
+
+async def test_people_whose_direct_chat_is_not_known(slack: SlackSandbox, project: Project) -> None:
+    """Somebody who was let in by their id and wrote while we were away: asked for again when Slack says to wait.
+
+    With an account that is deactivated there is no chat, and nothing to tell.
+    """
+    bob, gone = slack.person("bob"), slack.person("gone")
+    gone.user.deleted = True
+    project.heard |= {bob.id: 0.0, gone.id: 0.0}
+    bob.send("missed")
+    slack.faults.add("flood", method="conversations.open", times=1, retry_after=1)
+    async with reading(slack, project):
+        await caught_up(slack, project)
+        bob.send("live")
+        await said(slack, project, "missed", "live")
+    assert project.note == ""
+
+
+@pytest.mark.parametrize("payload", ["null", "[1]", "7", '"text"', '{"event": 7}', '{"event": {"type": "message"}}'])
+async def test_an_odd_envelope_costs_no_connection(slack: SlackSandbox, project: Project, payload: str) -> None:
+    """What a socket brings that Slack does not promise is acknowledged, and kept for inspection."""
+    ann = slack.person("ann")
+    async with reading(slack, project):
+        await caught_up(slack, project)
+        (socket,) = slack.socket.connections
+        slack.faults.garble_sockets(f'{{"type": "events_api", "envelope_id": "odd", "payload": {payload}}}')
+        ann.send("after")
+        await slack.wait_for(lambda: project.said == ["after"])
+        assert slack.socket.connections == [socket]
+        assert any('"odd"' in text for text in socket.received)
 
 
 async def test_a_revoked_token_ends_the_reading(slack: SlackSandbox, project: Project) -> None:

@@ -36,7 +36,7 @@ class Ledger:
     def say(self, number: int, text: str, *, told: str = "") -> dict[str, Any]:
         """Somebody writes: directly, into the room, or into one of its threads. `told`: what it is edited to."""
         person = self.people[number % 2]
-        thread = self.threads[number % THREADS] if number % 3 == 2 else None
+        thread = self.threads[number // 3 % THREADS] if number % 3 == 2 else None
         message = person.send(text, channel=self.room if number % 3 else None, thread=thread)
         if told:
             person.edit(message, told)
