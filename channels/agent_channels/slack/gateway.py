@@ -280,10 +280,17 @@ class SocketReader:
     # ---- events
 
     def _begun(self, request: SocketModeRequest) -> bool:
-        """Return whether to journal a request. A form is opened at once: that can be done for three seconds only."""
-        if request.type == "interactive":
-            with suppress(*_MALFORMED):
+        """Return whether to journal a request, after what cannot wait for that.
+
+        A form is opened at once: that can be done for three seconds only. What was said in a channel before the bot was
+        let in is fetched before what follows is journalled.
+        """
+        with suppress(*_MALFORMED):
+            if request.type == "interactive":
                 return self._begin(request.payload)
+            event = request.payload["event"]
+            if event["type"] == "member_joined_channel" and event["user"] == self._own_user:
+                self._catch_up.let_in(str(event["channel"]))
         return True
 
     async def _write(self) -> None:
@@ -346,8 +353,6 @@ class SocketReader:
             return await self._journal_message(event, deadline, messages)
         if event["type"] == "reaction_added":
             return await self._journal_reaction(event, deadline)
-        if event["type"] == "member_joined_channel" and str(event["user"]) == self._own_user:
-            self._catch_up.let_in(str(event["channel"]))
         return RawEvent(f"x{payload['event_id']}", json.dumps({"t": event["type"], "d": event}))
 
     async def _journal_message(self, event: Json, deadline: float, messages: list[Json]) -> RawEvent | None:
