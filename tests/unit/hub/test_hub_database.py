@@ -8,9 +8,10 @@ import anyio
 import pytest
 
 from agent_channels.core.errors import HubRefused, HubUnavailable, StoreError
-from agent_channels.core.hub import database
-from agent_channels.core.hub.database import HubDatabase, open_database
+from agent_channels.core.hub import postgres_database, sqlite_database
+from agent_channels.core.hub.database import HubDatabase
 from agent_channels.core.hub.migrations import MIGRATIONS
+from agent_channels.core.hub.project_hub import open_database
 from faults_harness import Gate
 from hubs import BOT, Hub
 from postgres import Cluster
@@ -175,7 +176,7 @@ async def test_a_hub_of_this_machine_that_is_held_passes(
     if made_hub.path is None:
         pytest.skip("only SQLite has one writer")
     await put_cursor(db, "a", "1")
-    monkeypatch.setattr(database, "ANSWER_WITHIN_S", 1.0)
+    monkeypatch.setattr(sqlite_database, "ANSWER_WITHIN_S", 1.0)
     ticks = 0
 
     async def tick() -> None:
@@ -228,7 +229,7 @@ async def test_a_database_that_hangs_is_given_up(cluster: Cluster, monkeypatch: 
         await put_cursor(db, "a", "1")
         gate.forget()
         with monkeypatch.context() as patch:
-            patch.setattr(database, "ANSWER_WITHIN_S", 0.2)
+            patch.setattr(postgres_database, "ANSWER_WITHIN_S", 0.2)
             with pytest.raises(HubUnavailable, match="did not answer within"):
                 await put_cursor(db, "b", "2")
         await put_cursor(db, "c", "3")
@@ -259,7 +260,7 @@ async def test_a_database_that_cannot_keep_every_letter_is_refused(cluster: Clus
 
 async def test_an_old_server_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which version is needed."""
-    monkeypatch.setattr(database, "POSTGRESQL_MIN", 990_000)
+    monkeypatch.setattr(postgres_database, "POSTGRESQL_MIN", 990_000)
     name = cluster.create()
     db = open_database(Hub(cluster.url(name), None, cluster, name).address, BOT)
     with pytest.raises(HubRefused, match="needs 99 or newer"):
@@ -269,7 +270,7 @@ async def test_an_old_server_is_refused(cluster: Cluster, monkeypatch: pytest.Mo
 
 async def test_an_old_sqlite_is_refused(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which version is needed, and what else there is."""
-    monkeypatch.setattr(database, "SQLITE_MIN", (9, 9))
+    monkeypatch.setattr(sqlite_database, "SQLITE_MIN", (9, 9))
     monkeypatch.setenv("CHANNELS_DATA_DIR", str(tmp_path))
     db = open_database(Hub("local", None, None).address, BOT)
     with pytest.raises(HubRefused, match=r"needs SQLite 9\.9"):

@@ -8,19 +8,23 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from agent_channels.core.hub.address import HubAddress
-from agent_channels.core.hub.database import HubDatabase, open_database
+from agent_channels.core.hub.database import HubDatabase, Migrations
 from agent_channels.core.hub.events import Events
 from agent_channels.core.hub.keepers import Keepers
 from agent_channels.core.hub.members import Members
+from agent_channels.core.hub.migrations import MIGRATIONS
+from agent_channels.core.hub.postgres_database import PostgresDatabase
 from agent_channels.core.hub.questions import Questions
 from agent_channels.core.hub.route_table import RouteTable
 from agent_channels.core.hub.sent import SentLog
+from agent_channels.core.hub.sqlite_database import SqliteDatabase, local_path
 from agent_channels.core.hub.starts import Starts
 from agent_channels.core.hub.wakeups import HubWakeups
 from agent_channels.core.scheduling import Wakeup
+from agent_channels.core.settings.paths import data_dir
 from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["ProjectHub", "bot_key", "known_project_id", "project_id"]
+__all__ = ["ProjectHub", "bot_key", "known_project_id", "open_database", "project_id"]
 
 _KEY = "hub_project"
 ID_LENGTH = 8
@@ -41,6 +45,13 @@ def project_id(key_values: KeyValue) -> str:
 def known_project_id(key_values: KeyValue) -> str | None:
     """Return the letters of a project that has some. Raises `StoreError`."""
     return key_values.get(_KEY)
+
+
+def open_database(address: HubAddress, bot: str, *, migrations: Migrations = MIGRATIONS) -> HubDatabase:
+    """Return the hub's database for a bot (`channel:bot_id`); it is connected to and migrated when it is first used."""
+    if address.is_local:
+        return SqliteDatabase(address, local_path(bot, data_dir()), migrations)
+    return PostgresDatabase(address, migrations)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ import anyio
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import StoreError
 from agent_channels.core.hub.address import HubAddress
-from agent_channels.core.hub.database import HubTransaction, Statement, connect, explained
+from agent_channels.core.hub.database import HubTransaction, Statement
 from agent_channels.core.hub.lease import steady_s
+from agent_channels.core.hub.postgres_database import connect, explained
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.settings.paths import runtime_dir
 

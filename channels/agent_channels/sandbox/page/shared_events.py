@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_channels.core.hub.database import local_path
 from agent_channels.core.hub.project_hub import bot_key
 from agent_channels.core.hub.routes import HUB
+from agent_channels.core.hub.sqlite_database import local_path
 from agent_channels.core.store.database import Store
 from agent_channels.sandbox.page.scene import Scene
 
