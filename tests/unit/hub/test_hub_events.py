@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections import defaultdict
@@ -189,7 +190,7 @@ async def test_only_what_its_own_hub_handed_over_a_moment_ago_counts(made_hub: H
             with anyio.fail_after(20):
                 await hub.wakeups.own.wait()
             assert handed(hub) == []
-        for data in (b"{", b"\xff\xfe", b"{" + b"[" * 20_000):
+        for data in (b"{", b"\xff\xfe", b'{"hub":' + b"[" * 20_000):
             await send(path, data)
             with anyio.fail_after(20):
                 await hub.wakeups.own.wait()
@@ -406,6 +407,33 @@ async def test_only_what_is_done_is_deleted(made_hub: Hub) -> None:
         assert await hub.events.prune(72, 2) == 2
         assert await hub.events.prune(72, 100) == 1
         assert await hub.events.waiting() == {WEB: 1, UNDECIDED: 1}
+
+
+async def test_what_is_kept_costs_nothing(made_hub: Hub) -> None:
+    """No statement looks through the events that are done, of which there are three days'."""
+    if made_hub.path is None:
+        pytest.skip("PostgreSQL finds the index by itself")
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.waiting()
+        statements: list[str] = []
+        db = hub.db._store._db  # type: ignore[attr-defined] - nothing else tells what SQLite is asked
+        db.set_trace_callback(statements.append)
+        with hub.events.claiming("machine:1"):
+            await hub.events.put([event(1), event(2, API)], {"a": "1"}, lease)
+        claimed = await hub.events.claim(WEB, "machine:1", "machine", 9)
+        await hub.events.done(WEB, [one.event for one in claimed])
+        await hub.events.waiting()
+        await hub.events.undecided_of("1", "", "1")
+        await hub.events.untold(WEB, 1.0)
+        await hub.events.nobody_count()
+        await hub.events.prune(72.0, 10)
+        db.set_trace_callback(None)
+        asked = {sql for sql in statements if "events" in sql}
+        assert len(asked) >= 8
+        for sql in asked:
+            for row in db.execute(f"EXPLAIN QUERY PLAN {sql}"):
+                assert not re.search(r"SCAN events|autoindex_events_1 \(bot=\?\)", row[3]), (row[3], sql)
 
 
 async def test_several_bots_do_not_meet(made_hub: Hub) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -189,8 +190,10 @@ class Members:
         async with self._db.reading() as tx:
             sql, values = self.query
             rows = await tx.rows(sql, *values)
-        here = lock_domain()
-        dead = {row["project"] for row in rows if row["domain"] == here and self._wakeups.is_dead(row["project"])}
+        dead: set[str] = set()
+        with contextlib.suppress(OSError):
+            here = lock_domain() if any(row["domain"] for row in rows) else None
+            dead |= {row["project"] for row in rows if row["domain"] == here and self._wakeups.is_dead(row["project"])}
         self.known = [replace(member, is_dead=member.project in dead) for member in self.known_by(rows)]
         return self.known
 

@@ -195,7 +195,7 @@ class HubWakeups:
 
     def _hear(self, data: bytes) -> None:
         """Take in what a process of this machine sent."""
-        with contextlib.suppress(ValueError, TypeError, KeyError):
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
             handed = json.loads(data) if data.startswith(b"{") else {}
             # Another hub's claims are not this one's.
             if handed.get("hub") == str(self._address):
