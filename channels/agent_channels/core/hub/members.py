@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
-from agent_channels.core.errors import Refused
+from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row, Statement
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.lease import lock_domain
@@ -191,7 +191,7 @@ class Members:
             sql, values = self.query
             rows = await tx.rows(sql, *values)
         dead: set[str] = set()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(ConfigError, OSError):
             here = lock_domain() if any(row["domain"] for row in rows) else None
             dead |= {row["project"] for row in rows if row["domain"] == here and self._wakeups.is_dead(row["project"])}
         self.known = [replace(member, is_dead=member.project in dead) for member in self.known_by(rows)]
