@@ -200,7 +200,12 @@ class Members:
     @property
     def query(self) -> Statement:
         """What asks for every project, to be asked together with something else."""
-        return f"SELECT members.*, {GATE} AS gate, {{now}} AS now FROM members WHERE bot = ? ORDER BY name", (
+        # By name: one that is prepared with a * fails once a newer program has added a column.
+        columns = (
+            "project, name, folder, machine, people, approvers, enabled, gates, waiting, session_state, domain, "
+            "seen_at, joined_at"
+        )
+        return f"SELECT {columns}, {GATE} AS gate, {{now}} AS now FROM members WHERE bot = ? ORDER BY name", (
             self._bot,
         )
 
