@@ -54,7 +54,7 @@ async def measure(channel: str, runs: int, against: list[str], wanted: frozenset
             print(f"{channel}: {', '.join(name for name in scenario.rows if name in chosen)}", file=sys.stderr)
             await scenario.play(noted, runs)
     return {
-        name: {side: summary(values) for side, values in samples[name].items()}
+        name: {side: summary(samples[name][side]) for side in sides if samples[name][side]}
         for name in ROWS
         if name in wanted and samples[name]
     }

@@ -19,10 +19,11 @@ from agent_channels.sandbox.slack.sandbox import SlackSandbox
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from proxies import localhost_certificate
 
-__all__ = ["PLACES", "Place"]
-
+__all__ = ["PATIENCE_S", "PLACES", "Place"]
 
 PEOPLE = 50
+# A busy machine starts slowly.
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,11 @@ async def _telegram(folder: Path) -> AsyncIterator[Place]:
             },
             people=[Writer(person.send, str(person.id), str(person.id)) for person in people],
             keeps=True,
-            connected=lambda: tg.wait_for(lambda: tg.polling, timeout=30),
+            connected=lambda: tg.wait_for(lambda: tg.polling, timeout=PATIENCE_S),
             sent_at=lambda: {call.params["text"]: call.at for call in tg.calls if call.method == "sendMessage"},
             hold=tg.hold_updates,
             release=tg.release,
-            confirmed=lambda: tg.wait_for(lambda: tg.pending_updates == 0, timeout=30),
+            confirmed=lambda: tg.wait_for(lambda: tg.pending_updates == 0, timeout=PATIENCE_S),
         )
 
 
@@ -124,7 +125,7 @@ async def _discord(_folder: Path) -> AsyncIterator[Place]:
             },
             people=[Writer(person.send, str(person.id), str(person.dm.id)) for person in people],
             keeps=False,
-            connected=lambda: dc.wait_for(lambda: dc.connected or None, timeout=30),
+            connected=lambda: dc.wait_for(lambda: dc.connected or None, timeout=PATIENCE_S),
             sent_at=lambda: {call.params["content"]: call.at for call in dc.calls_of("POST /channels/*/messages")},
             hold=dc.hold_events,
             release=dc.release,
@@ -140,11 +141,11 @@ async def _slack(_folder: Path) -> AsyncIterator[Place]:
             environ={"SLACK_BOT_TOKEN": slack.token, "SLACK_APP_TOKEN": slack.app_token, "SLACK_API_ROOT": slack.root},
             people=[Writer(person.send, person.id, person.dm.id) for person in people],
             keeps=False,
-            connected=lambda: slack.wait_for(lambda: slack.connected or None, timeout=30),
+            connected=lambda: slack.wait_for(lambda: slack.connected or None, timeout=PATIENCE_S),
             sent_at=lambda: {call.params["text"]: call.at for call in slack.calls_of("chat.postMessage")},
             hold=slack.hold_events,
             release=slack.release,
-            confirmed=lambda: slack.wait_for(lambda: not slack.socket.unanswered or None, timeout=30),
+            confirmed=lambda: slack.wait_for(lambda: not slack.socket.unanswered or None, timeout=PATIENCE_S),
         )
 
 

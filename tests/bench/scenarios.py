@@ -22,8 +22,10 @@ QUIET_S = 0.2
 QUEUED = 1000
 REPLIES = 200
 IN_FLIGHT = 8
-WORK = 200
+WORK = 100
 IDLE_S = 60.0
+# How many samples are taken from a server that has settled, before another one takes its place.
+EACH = 10
 MESSAGE = "How far is it, and does anything need me before lunch?"
 ANSWER = "Two tests left, nothing needed"
 
@@ -221,24 +223,30 @@ def _cold(sample: Callable[[Side, Note], Awaitable[None]]) -> Play:
     return play
 
 
-def _warm(sample: Callable[[Host, Note], Awaitable[None]], each: int = 10) -> Play:
+def _warm(sample: Callable[[Host, Note], Awaitable[None]]) -> Play:
     """Servers that have settled, and are fresh again after some samples."""
 
     async def play(sides: Sides, runs: int) -> None:
-        for first in range(0, runs, each):
+        for first in range(0, runs, EACH):
             async with AsyncExitStack() as stack:
                 hosts = [(await stack.enter_async_context(side.settled()), note) for side, note in sides]
-                for number in range(first, min(runs, first + each)):
+                for number in range(first, min(runs, first + EACH)):
                     for host, note in hosts[:: 1 if number % 2 else -1]:
                         await sample(host, note)
 
     return play
 
 
-async def _idle_together(sides: Sides, runs: int) -> None:
-    """All of them at once: a minute is long, and private is then what one more session takes."""
+async def _together(sides: Sides, runs: int) -> None:
+    """All of them at once: a minute is long, and private is then what one more session takes.
+
+    Then a backlog for each, one after the other.
+    """
     async with AsyncExitStack() as stack:
-        await idle([(await stack.enter_async_context(side.settled()), note) for side, note in list(sides) * runs])
+        hosts = [(await stack.enter_async_context(side.settled()), note) for side, note in list(sides) * runs]
+        await idle(hosts)
+        for host, note in hosts:
+            await queued(host, note)
 
 
 async def _statements(sides: Sides, _runs: int) -> None:
@@ -265,10 +273,6 @@ SCENARIOS = (
     Scenario(_cold(first_call), ("spawn to first call's result",)),
     Scenario(_warm(one_by_one), ("message to notification", "call to request", "call to result")),
     Scenario(
-        _warm(queued, each=1),
-        ("1,000 queued messages", "memory after 1,000 messages", "private memory after 1,000 messages"),
-    ),
-    Scenario(
         _warm(many_chats),
         ("50 chats at once: message to notification", "50 chats at once: message to answer's request"),
     ),
@@ -287,7 +291,7 @@ SCENARIOS = (
         ),
     ),
     Scenario(
-        _idle_together,
+        _together,
         (
             "memory idle",
             "private memory idle",
@@ -295,6 +299,9 @@ SCENARIOS = (
             "context switches idle",
             "connections",
             "processes",
+            "1,000 queued messages",
+            "memory after 1,000 messages",
+            "private memory after 1,000 messages",
         ),
     ),
     Scenario(_cold(interrupted), ("exit after SIGINT",)),

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.bench.places import PLACES, Place
+from tests.bench.places import PATIENCE_S, PLACES, Place
 
 __all__ = ["Host", "Side", "Usage"]
 
-ANSWER_S = 30.0
 # What follows a message or a reply, such as a receipt, is done by then.
 SETTLE_S = 0.5
 
@@ -69,7 +68,7 @@ class Host:
         self._last_id += 1
         self._waiting[self._last_id] = answered = asyncio.get_running_loop().create_future()
         self._send(id=self._last_id, method=method, params=params)
-        at, message = await asyncio.wait_for(answered, ANSWER_S)
+        at, message = await asyncio.wait_for(answered, PATIENCE_S)
         if "result" not in message or message["result"].get("isError"):
             raise RuntimeError(f"{method} was refused: {message}")
         return at, message["result"]
@@ -88,7 +87,7 @@ class Host:
 
     async def event(self) -> Timed:
         """Return the params of the next message that the server pushes."""
-        return await asyncio.wait_for(self._events.get(), ANSWER_S)
+        return await asyncio.wait_for(self._events.get(), PATIENCE_S)
 
     async def settle(self) -> None:
         """Open the connection and get over what happens once: the first message, and the first reply."""

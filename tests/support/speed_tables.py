@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,9 @@ def beside() -> str:
     (found,) = (found for found in read_measured().values() if "other" in found)
     lines = [f"| | ours | {found['other']} | ours / other |", "|---|---|---|---|"]
     lines += [f"| {_named(name)} | {' | '.join(figures(row))} |" for name, row in found["rows"].items()]
-    return "\n".join([*lines, "", f"{_conditions(found)}; in brackets what one sample in ten is below or above."])
+    return "\n".join(
+        [*lines, "", f"{_conditions([found], ROWS)}; in brackets what one sample in ten is below or above."]
+    )
 
 
 def takes() -> str:
@@ -131,9 +133,11 @@ def takes() -> str:
         figures_ = (found["rows"].get(name, {}).get("ours") for found in measured.values())
         cells = (_number(figure["median"]) if figure else NONE for figure in figures_)
         lines.append(f"| {_named(name)} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"{_conditions(next(iter(measured.values())))}."])
+    return "\n".join([*lines, "", f"{_conditions([*measured.values()], TAKES)}."])
 
 
-def _conditions(found: Channel) -> str:
-    numbers = [row["ours"]["n"] for row in found["rows"].values() if row["ours"]["n"] > 1]
-    return f"Medians of at least {min(numbers)}, measured on {found['when']}: {found['where']}"
+def _conditions(channels: Sequence[Channel], names: Iterable[str]) -> str:
+    rows = [found["rows"][name] for found in channels for name in names if name in found["rows"]]
+    # A count is the same each time.
+    few = min(row["ours"]["n"] for row in rows if row["ours"]["n"] > 1)
+    return f"Medians of {few} or more, measured on {channels[0]['when']}: {channels[0]['where']}"
