@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import statistics
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,16 +12,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agent_channels.core.services import Services
-from agent_channels.core.store.database import Store
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from faults_harness import inbox_states
 from harness import Stage
+from host_waits import idle, median
 from inbox_socket import blocks_in
 from real_opencode import KILO, OPENCODE, OpenCode, Program
 from scratch_installs import npm_package
 from scripted_model import Asked, ScriptedModel, say, use
-from wire_host import eventually
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 Note = Callable[[str, str], None]
@@ -55,10 +52,6 @@ async def approver(stage: Stage) -> TelegramPerson:
 def replies(text: str) -> list[dict[str, Any]]:
     """The model answers every message in a text by the message's own."""
     return [use(REPLY, chat_id=block.meta["chat_id"], text=f"got {block.content}") for block in blocks_in(text)]
-
-
-def median(took: list[float]) -> str:
-    return f"median {statistics.median(took) * 1000:.0f} ms of {len(took)}, {min(took) * 1000:.0f} at best"
 
 
 def texts(ann: TelegramPerson) -> list[str]:
@@ -114,14 +107,21 @@ async def test_an_idle_session_in_a_terminal_is_reached_asked_and_stopped(
         note(program.host, f"woken, message to model request: {median(took)}")
         assert f"hello {TIMES - 1}" in await screen.text()
         # ---- what comes in the middle of a turn
-        ann.send("think")
-        await model.wait_for(lambda: "think" in model.asked[-1].latest)
-        await stage.tg.wait_for(lambda: inbox_states(stage.state).get("offered", 0) >= 2, 20)
-        busy.set()
-        await said(stage, ann, "got meanwhile")
-        # ---- permission
         took = []
         for number in range(TIMES):
+            busy.clear()
+            ann.send("think")
+            await model.wait_for(lambda: "think" in model.asked[-1].latest)
+            await stage.tg.wait_for(lambda: inbox_states(stage.state).get("offered", 0) >= 2, 20)
+            began, before = time.perf_counter(), len(model.asked)
+            busy.set()
+            await stage.tg.wait_for(lambda n=number: texts(ann).count("got meanwhile") > n, 90)
+            took += [asked.at - began for asked in model.asked[before:] if "meanwhile" in asked.latest][:1]
+            await idle(stage)
+        note(program.host, f"handed over, the model's word to its next request: {median(took)}")
+        # ---- permission
+        took = []
+        for number in range(TIMES + 1):
             ann.send(f"touch made{number}.txt")
             await stage.tg.wait_for(lambda n=number: card(ann, n + 1) is not None, 30)
             shown = card(ann, number + 1)
@@ -149,16 +149,6 @@ async def test_an_idle_session_in_a_terminal_is_reached_asked_and_stopped(
         assert not (stage.project / "over").exists()
         assert "after" in model.asked[before].latest
         note(program.host, f"/stop to the chat's notice: {stopped * 1000:.0f} ms")
-
-
-async def idle(stage: Stage) -> None:
-    """Wait until no turn runs, by the project's own word."""
-
-    def works() -> bool:
-        with Store.open(stage.state) as store:
-            return bool(Services.of(store).turns.running())
-
-    await eventually(lambda: not works(), "the end of the turn", 60)
 
 
 async def test_a_run_without_a_screen_answers_what_comes_before_it_ends(

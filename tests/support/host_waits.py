@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import time
 from asyncio.subprocess import Process
 
 from agent_channels.core.host.sessions import Sessions
+from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from faults_harness import inbox_states
 from harness import Stage
 from wire_host import eventually
 
-__all__ = ["answered", "ended", "stop_waits"]
+__all__ = ["answered", "ended", "idle", "median", "stop_waits"]
 
 
 async def answered(stage: Stage, count: int) -> None:
@@ -30,6 +32,21 @@ async def stop_waits(stage: Stage, timeout: float = 30) -> None:
             return known is not None and known.waiting_until > time.time()
 
     await eventually(waits, "a Stop hook that waits", timeout)
+
+
+async def idle(stage: Stage) -> None:
+    """Waits until no turn runs, by the project's own word."""
+
+    def works() -> bool:
+        with Store.open(stage.state) as store:
+            return bool(Services.of(store).turns.running())
+
+    await eventually(lambda: not works(), "the end of the turn", 60)
+
+
+def median(took: list[float]) -> str:
+    """How long something took, in words."""
+    return f"median {statistics.median(took) * 1000:.0f} ms of {len(took)}, {min(took) * 1000:.0f} at best"
 
 
 async def ended(process: Process, timeout: float = 25) -> tuple[str, str]:
