@@ -45,7 +45,7 @@ CLAUDE = AgentHost(
     permission=Ability("the hook `permission`, or the channel itself"),
     stop=Ability("the hooks of turns"),
 )
-PROOFS = {"claude": "test_hosts_real.py"}
+PROOFS = {"claude": "test_hosts_real.py", "kilo": "test_hosts_opencode.py"}
 
 
 def read_measured() -> list[dict[str, Any]]:
