@@ -22,10 +22,10 @@ QUIET_S = 0.2
 QUEUED = 1000
 REPLIES = 200
 IN_FLIGHT = 8
-WORK = 100
+WORK = 50
 IDLE_S = 60.0
 # How many samples are taken from a server that has settled, before another one takes its place.
-EACH = 10
+EACH = 16
 MESSAGE = "How far is it, and does anything need me before lunch?"
 ANSWER = "Two tests left, nothing needed"
 
@@ -162,7 +162,7 @@ async def under_load(host: Host, note: Note) -> None:
 async def work(host: Host, note: Note) -> None:
     """Messages one after the other, then as many replies."""
     person, kept = host.place.people[0], _kept(host)
-    before = await _still(host)
+    before = host.usage()
     for number in range(WORK):
         person.send(f"{MESSAGE} {number}")
         await host.event()
