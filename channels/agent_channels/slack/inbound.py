@@ -109,6 +109,11 @@ def _whole(message: Json, names: Json, me: Identity, own_user: str, *, edited: b
     )
 
 
+def _told(raw: Json, me: Identity, own_user: str) -> Inbound:
+    del raw, me, own_user
+    return Ignored("an edit of a message that was handed over as it has been since")
+
+
 def _reaction(raw: Json, me: Identity, own_user: str) -> Inbound:
     event, names = raw["d"], raw.get("names") or {}
     item = event["item"]
@@ -224,7 +229,7 @@ def _left(raw: Json, me: Identity, own_user: str) -> Inbound:
 _READ = {
     "message": _message,
     "edited": _message,
-    "told": lambda raw, me, own_user: Ignored("an edit of a message that was handed over as it was then"),  # noqa: ARG005
+    "told": _told,
     "reaction": _reaction,
     "command": _slash,
     "interactive": _interactive,
