@@ -7,7 +7,7 @@ import json
 import re
 
 from hook_runs import bound
-from phones import Play
+from phones import Play, named
 
 
 async def test_inbox_lists_what_waits_in_this_chat(play: Play) -> None:
@@ -87,7 +87,7 @@ async def test_session_status_says_who_reads_and_what_is_kept(play: Play) -> Non
     ann.say("/session status")
     assert "Saved messages from this chat: 1" in (await ann.hear()).text
     ann.say("/session")
-    assert "/session clear" in (await ann.hear()).text
+    assert named(play, "/session clear") in (await ann.hear()).text
 
 
 async def test_status_tells_approvers_which_agent_is_attached(play: Play) -> None:
@@ -107,7 +107,7 @@ async def test_end_says_whether_a_session_waited(play: Play) -> None:
     ann = play.friend("ann")
     await play.reading()
     ann.say("/help")
-    assert "/end – end the terminal session's waiting" in (await ann.hear()).text
+    assert f"{named(play, '/end')} – end the terminal session's waiting" in (await ann.hear()).text
     ann.say("/end")
     assert (await ann.hear()).text == "No terminal session is waiting for messages."
 

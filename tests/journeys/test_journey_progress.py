@@ -10,7 +10,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from hook_runs import SESSION, Hooks, bound, kept
 from hooked_turns import HookedTurn
-from phones import Phone, Play, Said
+from phones import Phone, Play, Said, named
 
 SECRET = "ghp_abcdefghijklmnopqrstuvwxyz0123456789"
 EDITS = {"telegram": "editMessageText", "discord": "PATCH */messages/*"}
@@ -116,7 +116,7 @@ async def test_progress_is_chosen_in_the_chat(play: Play, hooks: Hooks) -> None:
     ann.say("/progress")
     in_force = (await ann.hear()).text
     assert "Progress in this chat: on" in in_force
-    assert "/progress off, brief, on or verbose" in in_force
+    assert f"{named(play, '/progress')} off, brief, on or verbose" in in_force
     ann.say("/progress loud")
     assert (await ann.hear()).text == in_force
     ann.say("/progress off")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent_channels.registry import channel
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
 from agent_channels.sandbox.discord.taps import ComponentTap
@@ -24,7 +25,7 @@ from agent_channels.slack.markup import KEPT
 from harness import TOKEN, DiscordStage, Host, SlackStage, Stage, World
 from slack_reading import actions, read
 
-__all__ = ["STAGES", "Phone", "Play", "Said"]
+__all__ = ["STAGES", "Phone", "Play", "Said", "named"]
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,11 @@ class SlackPhone:
             self._first.setdefault(message["ts"], rows[0][0])
         labels = [[str(one["text"]["text"]) for key in row for one in key.get("options", [key])] for row in rows]
         return Said(message["ts"], read(message), labels, tuple(str(key["text"]["text"]) for key in kept))
+
+
+def named(play: Play, command: str) -> str:
+    """A command as people are told it: `/status` is called otherwise on some platforms."""
+    return f"/{channel(play.stage.channel).commands}{command.removeprefix('/')}"
 
 
 class Play(Protocol):
