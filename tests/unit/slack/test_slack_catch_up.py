@@ -400,8 +400,8 @@ async def test_an_odd_envelope_costs_no_connection(slack: SlackSandbox, project:
         slack.faults.garble_sockets(f'{{"type": "events_api", "envelope_id": "odd", "payload": {payload}}}')
         ann.send("after")
         await slack.wait_for(lambda: project.said == ["after"])
+        await slack.wait_for(lambda: any('"odd"' in text for text in socket.received))
         assert slack.socket.connections == [socket]
-        assert any('"odd"' in text for text in socket.received)
 
 
 async def test_a_revoked_token_ends_the_reading(slack: SlackSandbox, project: Project) -> None:
