@@ -29,38 +29,39 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from tests.bench.places import PLACES
-from tests.bench.scenarios import SCENARIOS
+from tests.bench.scenarios import SCENARIOS, Scenario
 from tests.bench.servers import Side
 
-from speed_tables import ROWS, figures, summary, write_measured
+from speed_tables import ROWS, Figure, figures, summary, write_measured
 
 RUNS = 31
 
 
-async def measure(channel: str, runs: int, against: list[str], wanted: frozenset[str]) -> dict[str, dict[str, object]]:
-    """Return each row that is wanted: the samples of ours, and of the other, as summaries."""
+def sides_of(channel: str, against: list[str]) -> dict[str, Side]:
+    """Return our server of a channel, and the other."""
     program = str(Path(sys.executable).with_name("channels"))
     sides = {"ours": Side(channel, (program, "serve", channel), ours=True)}
     if against:
         sides["other"] = Side(channel, tuple(against), ours=False)
-    samples: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in ROWS}
+    return sides
+
+
+async def measure(scenario: Scenario, sides: dict[str, Side], runs: int) -> dict[str, dict[str, Figure]]:
+    """Play a scenario; return the figures of each of its rows, by side."""
+    samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
 
     def note(side: str, name: str, value: float) -> None:
         samples[name][side].append(value)
 
-    noted = [(side, partial(note, name)) for name, side in sides.items()]
-    for scenario in SCENARIOS:
-        if chosen := wanted.intersection(scenario.rows):
-            print(f"{channel}: {', '.join(name for name in scenario.rows if name in chosen)}", file=sys.stderr)
-            await scenario.play(noted, runs)
+    await scenario.play([(side, partial(note, name)) for name, side in sides.items()], runs)
     return {
-        name: {side: summary(samples[name][side]) for side in sides if samples[name][side]}
-        for name in ROWS
-        if name in wanted and samples[name]
+        name: {side: summary(values) for side in sides if (values := samples[name][side])}
+        for name in scenario.rows
+        if samples[name]
     }
 
 
-def show(channel: str, rows: dict[str, dict[str, object]], other: str) -> None:
+def show(channel: str, rows: dict[str, dict[str, Figure]], other: str) -> None:
     """Print a channel's table."""
     table = Table(title=channel)
     for column in ("figure", "unit", "ours", other or "other", "ratio", "n"):
@@ -90,14 +91,20 @@ def main() -> None:
     one = "telegram" if given.against else given.channel
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     for channel in [one] if one else PLACES:
-        with tempfile.TemporaryDirectory() as data:
-            # The list of the user's own state folders, which our servers and this process share.
-            os.environ["CHANNELS_DATA_DIR"] = data
-            rows = asyncio.run(measure(channel, given.runs, shlex.split(given.against), wanted))
-        show(channel, rows, given.called)
-        if given.save:
-            found = {"when": dt.datetime.now(dt.UTC).date().isoformat(), "where": where, "rows": rows}
-            write_measured(channel, found | ({"other": given.called} if given.against else {}))
+        sides, rows = sides_of(channel, shlex.split(given.against)), {}
+        for scenario in SCENARIOS:
+            if chosen := [name for name in scenario.rows if name in wanted]:
+                print(f"{channel}: {', '.join(chosen)}", file=sys.stderr)
+                with tempfile.TemporaryDirectory() as data:
+                    # The list of the user's own state folders, which our servers and this process share.
+                    os.environ["CHANNELS_DATA_DIR"] = data
+                    found = asyncio.run(measure(scenario, sides, given.runs))
+                rows |= {name: found[name] for name in chosen if name in found}
+                if given.save:
+                    kept = {"when": dt.datetime.now(dt.UTC).date().isoformat(), "where": where, "rows": rows}
+                    # At once: a run takes long, and may be ended.
+                    write_measured(channel, kept | ({"other": given.called} if given.against else {}))
+        show(channel, {name: rows[name] for name in ROWS if name in rows}, given.called)
 
 
 if __name__ == "__main__":

@@ -239,13 +239,6 @@ def speed() -> str:
     return beside()
 
 
-def costs() -> str:
-    """Return the table of what a server takes on each channel."""
-    from speed_tables import takes
-
-    return takes()
-
-
 def hosts_measured() -> str:
     """Return the table of the journey in each host and client."""
     from hosts_table import measured
@@ -283,7 +276,6 @@ PARTS = {
     "failures": failures,
     "licences": licences,
     "speed": speed,
-    "costs": costs,
     "hosts measured": hosts_measured,
     "host abilities": host_abilities,
     "hosts in short": hosts_in_short,

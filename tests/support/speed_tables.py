@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MEASURED", "ROWS", "beside", "figures", "read_measured", "summary", "takes", "write_measured"]
+__all__ = ["MEASURED", "ROWS", "Figure", "beside", "figures", "read_measured", "summary", "write_measured"]
 
 MEASURED = Path(__file__).resolve().parents[1] / "bench" / "measured.json"
 # Every row and its unit, in the order of the tables.
@@ -44,19 +44,6 @@ ROWS = {
     "SQL statements, a message with its reply": "",
     "SQL transactions, a message with its reply": "",
 }
-# What a running server takes; the rest is how fast it is.
-TAKES = (
-    "processes",
-    "memory idle",
-    "private memory idle",
-    "memory after 1,000 messages",
-    "private memory after 1,000 messages",
-    "processor idle",
-    "processor, a message in",
-    "processor, a reply",
-    "connections",
-    "kept on disk, a message with its reply",
-)
 NONE = "–"
 Figure = Mapping[str, float]
 """`median`, `low` and `high` (one sample in ten is below or above), and `n`, the number of samples."""
@@ -118,26 +105,9 @@ def _named(name: str) -> str:
 def beside() -> str:
     """Return the table of the channel that was measured beside another program."""
     (found,) = (found for found in read_measured().values() if "other" in found)
+    rows = {name: row for name, row in found["rows"].items() if "other" in row}
     lines = [f"| | ours | {found['other']} | ours / other |", "|---|---|---|---|"]
-    lines += [f"| {_named(name)} | {' | '.join(figures(row))} |" for name, row in found["rows"].items()]
-    return "\n".join(
-        [*lines, "", f"{_conditions([found], ROWS)}; in brackets what one sample in ten is below or above."]
-    )
-
-
-def takes() -> str:
-    """Return the table of what a server takes on each channel."""
-    measured = read_measured()
-    lines = [f"| | {' | '.join(name.title() for name in measured)} |", "|---|" + "---|" * len(measured)]
-    for name in TAKES:
-        figures_ = (found["rows"].get(name, {}).get("ours") for found in measured.values())
-        cells = (_number(figure["median"]) if figure else NONE for figure in figures_)
-        lines.append(f"| {_named(name)} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"{_conditions([*measured.values()], TAKES)}."])
-
-
-def _conditions(channels: Sequence[Channel], names: Iterable[str]) -> str:
-    rows = [found["rows"][name] for found in channels for name in names if name in found["rows"]]
-    # A count is the same each time.
-    few = min(row["ours"]["n"] for row in rows if row["ours"]["n"] > 1)
-    return f"Medians of {few} or more, measured on {channels[0]['when']}: {channels[0]['where']}"
+    lines += [f"| {_named(name)} | {' | '.join(figures(row))} |" for name, row in rows.items()]
+    few = min(row["ours"]["n"] for row in rows.values())
+    told = f"Medians of {few} or more, measured on {found['when']}: {found['where']}"
+    return "\n".join([*lines, "", f"{told}; in brackets what one sample in ten is below or above."])
