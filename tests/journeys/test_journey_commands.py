@@ -165,6 +165,6 @@ async def test_commands_work_while_the_agent_is_busy(play: Play) -> None:
         ann.say("/help")
     async with asyncio.timeout(30):
         heard = [(await ann.hear()).text for _ in range(10)]
-    assert sum("/session export" in text for text in heard) == 5
+    assert sum(named(play, "/session export") in text for text in heard) == 5
     assert sum("Every message has been answered" in text for text in heard) == 5
     host.go_on_reading()
