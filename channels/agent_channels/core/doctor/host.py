@@ -304,7 +304,7 @@ def policy(setup: Setup, files: Sequence[Path] | None = None) -> Finding:
             "ask the administrator of the host; until then only what the policy allows works (`wait_for_messages`)",
         )
     existing = [str(path) for path in paths if os.path.exists(path)]  # noqa: PTH110 - looking may be forbidden
-    return fine("no policy of the organisation restricts this server", ", ".join(existing) or "there are no managed settings")
+    return fine("the organisation restricts nothing here", ", ".join(existing) or "there are no managed settings")
 
 
 def _restrictions(settings: Mapping[str, Any], channel: str) -> list[str]:

@@ -558,7 +558,7 @@ TEXTS: dict[str, str] = {
     "ask the administrator of the host; until then only what the policy allows works (`wait_for_messages`)": (
         "請詢問主程式的管理者；在那之前，只有政策允許的功能可用（`wait_for_messages`）"
     ),
-    "no policy of the organisation restricts this server": "組織的政策沒有限制這個伺服器",
+    "the organisation restricts nothing here": "組織沒有任何限制",
     "there are no managed settings": "沒有受管理的設定",
     "{restriction} ({path})": "{restriction}（{path}）",
     "{what}: channelsEnabled is false": "{what}：channelsEnabled 是 false",
