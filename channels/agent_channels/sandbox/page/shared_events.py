@@ -38,8 +38,11 @@ class SharedEvents:
             self._store.close()
 
     def revision(self) -> int:
-        """Return a value that changes whenever a server writes."""
-        return self._opened().revision() if self._path.exists() else 0
+        """Return a value that changes whenever a server writes; 0 before the first one has made the tables."""
+        if not self._path.exists():
+            return 0
+        made = self._opened().value("SELECT 1 FROM sqlite_master WHERE name = 'members'")
+        return self._opened().revision() if made else 0
 
     def projects(self) -> int:
         """Return how many projects have joined."""
@@ -48,7 +51,7 @@ class SharedEvents:
 
     def routed(self) -> dict[str, RoutedTo]:
         """Return the newest events by id."""
-        if not self._path.exists():
+        if not self.revision():
             return {}
         rows = self._opened().rows(
             "SELECT e.event_id, e.project, e.state, e.received_at, m.name FROM events e LEFT JOIN members m "
