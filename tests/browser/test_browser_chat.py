@@ -161,7 +161,7 @@ async def test_a_message_that_the_bot_does_not_get_has_one_tick(show) -> None:  
     await screen.say("@sandbox_bot and now")
     waiting = (await screen.sees("@sandbox_bot and now")).locator(".ticks")
     await expect(waiting).to_have_text("✓")
-    await expect(waiting).to_have_attribute("aria-label", "kept by the platform until a server reads it")
+    await expect(waiting).to_have_attribute("aria-label", "not read by a server yet")
 
 
 @pytest.mark.parametrize("width", [1280, 360])

@@ -33,6 +33,8 @@ async def test_slack_is_played_like_the_others(show) -> None:  # type: ignore[no
     await screen.say("deploy")
     await screen.sees("Every test passes.")
     await screen.answered("deploy")
+    # Each message has one life, however the platform's ids are written down.
+    await expect(screen.tab.locator("[data-life]")).to_have_count(1)
     await screen.tap("Approve")
     await screen.sees("Deploying 4.2 now.")
     await screen.answered("tap: Approve")

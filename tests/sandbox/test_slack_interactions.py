@@ -176,7 +176,7 @@ async def test_commands_are_the_apps_own(slack, api, connect, room, eve):
         answer = await tap.answered()
         assert (answer.text, answer.ephemeral) == ("going", False)
         assert room.messages()[-1]["text"] == "going"
-    with pytest.raises(LookupError, match="/other is not a valid command"):
+    with pytest.raises(LookupError, match="/other is not a command of the app"):
         eve.command("other")
     await slack.wait_for(lambda: not slack.connected)
     assert eve.command("deploy").failed

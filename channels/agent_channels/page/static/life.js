@@ -4,7 +4,7 @@ import { PLATFORMS, byId, element, post, redraw } from "./dom.js";
 import { say, sayLine } from "./words.js";
 
 export const STATES = {
-  waiting: "kept by the platform until a server reads it",
+  waiting: "not read by a server yet",
   hub: "kept by the hub until its project is there",
   undecided: "kept by the hub until the person chooses a project",
   unheard: "the platform does not show this to the bot (privacy mode)",

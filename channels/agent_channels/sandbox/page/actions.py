@@ -14,6 +14,7 @@ from agent_channels.sandbox.control import ControlError, required
 from agent_channels.sandbox.page.lifecycle import MessageLifecycles, PageAction
 from agent_channels.sandbox.page.scene import Scene, SceneChat
 from agent_channels.sandbox.page.slack_view import form
+from agent_channels.slack.chats import event_id
 
 __all__ = ["PageActions"]
 
@@ -69,13 +70,13 @@ class PageActions:
         await asyncio.sleep(0)
         answer = action.result() if action.done() else {}
         message_id = _message_id(answer, body)
-        event_id = self._event_id(chat, verb, message_id, before)
+        known_as = self._event_id(chat, verb, message_id, before)
         # Outside Telegram, reactions have no id to look them up by; they appear once they are in the journal.
         if not (platform != "telegram" and verb == "react") and verb not in WITHOUT_LIFE:
-            self._lifecycles.record(PageAction(event_id, chat, who, _describe(verb, body), message_id, at))
+            self._lifecycles.record(PageAction(known_as, chat, who, _describe(verb, body), message_id, at))
         answer = await action
         if (answer.get("answer") or {}).get("modal"):
-            self._lifecycles.record_answer(event_id)
+            self._lifecycles.record_answer(known_as)
         return answer
 
     async def _send(self, body: Body) -> Body:
@@ -100,7 +101,7 @@ class PageActions:
                 return str(latest) if latest > before else None
             case "slack":
                 if verb == "send" and message_id:
-                    return f"m{chat.chat_id}.{message_id}"
+                    return event_id("m", chat.chat_id, message_id)
                 latest_of = self._scene.slack.interactions.all[self._scene.slack.interactions.latest]
                 return f"{'c' if verb == 'send' else 'i'}{latest_of.trigger_id}"
         return f"m{message_id}" if verb == "send" else f"i{self._scene.dc.interactions.latest}"

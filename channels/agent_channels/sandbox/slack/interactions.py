@@ -99,7 +99,8 @@ class AppInteractions:
     def command(self, user: SlackUser, conversation: Conversation, name: str, text: str) -> AppInteraction:
         """Send a slash command. Raises LookupError for one that the app does not have."""
         if name not in self.state.app.commands or "commands" not in self.state.app.bot_scopes:
-            raise LookupError(f"{name} is not a valid command; the app has {sorted(self.state.app.commands)}")
+            known = ", ".join(sorted(self.state.app.commands))
+            raise LookupError(f"{name} is not a command of the app; it has {known}")
         payload = {"token": self.state.app.verification_token, "team_id": self.state.team_id}
         payload |= {
             "team_domain": self.state.domain,
