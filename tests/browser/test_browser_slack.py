@@ -48,6 +48,7 @@ async def test_slack_is_played_like_the_others(show) -> None:  # type: ignore[no
     question = await screen.sees("What is the release called?")
     await question.locator(".grid button").last.click()
     form = screen.tab.get_by_role("dialog")
+    await expect(form).to_contain_text("What is the release called?")
     await form.get_by_role("textbox").fill("Cassiopeia")
     await form.get_by_role("button", name="Submit").click()
     await screen.sees("It is called Cassiopeia.")

@@ -122,6 +122,7 @@ function openForm(place, interaction, modal, who) {
     "form",
     { method: "dialog" },
     element("h2", { id: "modal-title" }, modal.title),
+    modal.words ? element("p", {}, modal.words) : null,
     ...inputs,
     element("div", { class: "ends" }, element("button", { type: "button", onclick: () => dialog.close() }, say("Cancel")), element("button", { type: "submit", class: "primary" }, say("Submit"))),
   );

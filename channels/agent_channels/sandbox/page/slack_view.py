@@ -66,7 +66,8 @@ def form(view: dict[str, Any], errors: dict[str, str]) -> dict[str, Any]:
         field = {"custom_id": element["action_id"], "label": block["label"]["text"] + wrong}
         field |= {"style": 2 if element.get("multiline") else 1, "max_length": element.get("max_length") or 3000}
         fields.append({**field, "required": not block.get("optional")})
-    return {"title": view["title"]["text"], "components": [{"components": fields}]}
+    said = [block["text"]["text"] for block in view["blocks"] if block["type"] == "section" and "text" in block]
+    return {"title": view["title"]["text"], "words": "\n".join(said), "components": [{"components": fields}]}
 
 
 def _typing(slack: SlackSandbox, conversation: Conversation) -> list[str]:
