@@ -34,7 +34,7 @@ from agent_channels.registry import CHANNELS
 if TYPE_CHECKING:
     from agent_channels.core.runtime.turn_notices import TurnNotices
 
-__all__ = ["HookChannel", "open_hook_channels"]
+__all__ = ["HookChannel", "channel_folders", "open_hook_channels"]
 
 WAIT_LEASE_S = 6.0
 
@@ -247,17 +247,21 @@ class HookChannel:
         return self._settings[1]
 
 
+def channel_folders(event: HookEvent) -> dict[str, Path]:
+    """Return where the state folder of each channel of the event's project is, which may not exist."""
+    environ = {**os.environ, "CLAUDE_PROJECT_DIR": str(event.project)}
+    return {name: state_dir(name, environ) for name in CHANNELS}
+
+
 @contextmanager
 def open_hook_channels(event: HookEvent) -> Iterator[list[HookChannel]]:
     """Open every channel that has a store in the event's project; skip those whose store cannot be opened.
 
     Why it cannot is said on stderr.
     """
-    environ = {**os.environ, "CLAUDE_PROJECT_DIR": str(event.project)}
     channels: list[HookChannel] = []
     try:
-        for name in CHANNELS:
-            folder = state_dir(name, environ)
+        for name, folder in channel_folders(event).items():
             # A hook never creates a store: a project without a channel stays as it is.
             if (folder / "channel.db").is_file():
                 try:

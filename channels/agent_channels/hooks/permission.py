@@ -6,17 +6,17 @@ import secrets
 from functools import partial
 from typing import Any
 
-from agent_channels.core.buttons.card_content import masked, permission_spec
+from agent_channels.core.buttons.card_content import permission_spec
 from agent_channels.core.buttons.file_changes import READ_MAX
-from agent_channels.core.buttons.policy import HostRequest, decide, strictest
+from agent_channels.core.buttons.policies import ChannelPolicy, decide_together, policy_of, record_decision
+from agent_channels.core.buttons.policy import HostRequest
 from agent_channels.core.buttons.prompt_spec import LETTERS, SESSION
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.session_rules import Rule, permission_update, session_rules
 from agent_channels.core.settings.policy import PolicyRule
 from agent_channels.core.store.audit import Audit
-from agent_channels.core.text.sanitize import label
 from agent_channels.hooks.ask import ask, channel_with_approvers, stopped_by
-from agent_channels.hooks.channel import HookChannel, open_hook_channels
+from agent_channels.hooks.channel import HookChannel, channel_folders, open_hook_channels
 from agent_channels.hooks.event import HookEvent, print_answer
 
 __all__ = ["run"]
@@ -94,20 +94,22 @@ def _begun_by_chat(channels: list[HookChannel], event: HookEvent) -> bool:
 
 def _rule(channels: list[HookChannel], tool: str, tool_input: object, event: HookEvent) -> PolicyRule | None:
     """Return the rule that decides, of all the channels' policies the strictest; record what nobody is asked about."""
-    found: list[tuple[PolicyRule, HookChannel]] = []
+    policies = []
     for channel in channels:
-        if rules := channel.settings().policy:
-            turn = channel.turns.current(channel.session)
-            chats = turn.chats if turn else ()
-            asked = HostRequest(tool, tool_input, event.project, chats, channel.folder, event.cwd)
-            if (rule := decide(rules, asked)) is not None:
-                found.append((rule, channel))
-    strict = strictest([rule for rule, _ in found])
-    if strict is not None and strict.then != "ask":
-        channel = next(channel for rule, channel in found if rule is strict)
-        subject = label(f"{tool}: {masked(asked.subject())}", 300)
-        Audit(channel.store).add(f"policy {strict.then}", channel.session, f"{subject}; {strict.describe()}")
-    return strict
+        turn = channel.turns.current(channel.session)
+        policies.append(ChannelPolicy(channel.folder, channel.settings().policy, turn.chats if turn else ()))
+    opened = {channel.folder for channel in channels}
+    beside = (policy_of(folder, event.session) for folder in channel_folders(event).values() if folder not in opened)
+    policies.extend(policy for policy in beside if policy is not None)
+    asked = HostRequest(tool, tool_input, event.project, cwd=event.cwd)
+    decided = decide_together(policies, asked)
+    if decided is None:
+        return None
+    rule, policy = decided
+    if rule.then != "ask" and channels:
+        channel = next((channel for channel in channels if channel.folder == policy.folder), channels[0])
+        record_decision(Audit(channel.store), channel.session, asked, rule)
+    return rule
 
 
 def _by_rule(rule: PolicyRule) -> dict[str, Any]:

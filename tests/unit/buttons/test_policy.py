@@ -292,13 +292,14 @@ def test_of_several_channels_the_strictest_rule_holds() -> None:
     ],
 )
 def test_a_malformed_rule_is_refused_with_its_line(tmp_path: Path, rule: str, line: int, why: str) -> None:
-    """The server does not start with it, and a hook decides nothing by it."""
+    """The server does not start with it, and a hook allows nothing."""
     env = configured(tmp_path, f"policy:\n# First.\n- {{tool: Read, then: ask}}\n- {rule}\n")
     with pytest.raises(ConfigError) as refused:
         load(Settings, env)
     assert f"line {line}: rule 2: {why}" in str(refused.value)
     settings, problems = load_hook_settings(env.config_file)
-    assert settings.policy == ()
+    assert [one.then for one in settings.policy] == ["ask"]
+    assert settings.policy[0].unreadable == str(env.config_file)
     assert f"line {line}: rule 2" in problems[0]
 
 

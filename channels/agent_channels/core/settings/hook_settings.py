@@ -15,7 +15,7 @@ from typing import Any
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.messages import LANGUAGES
 from agent_channels.core.settings.config_file import parse_config
-from agent_channels.core.settings.policy import PolicyRule, parse_policy
+from agent_channels.core.settings.policy import PolicyRule, parse_policy, unreadable_policy
 from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import invalid_value
 
@@ -63,19 +63,27 @@ class HookSettings:
 def load_hook_settings(path: Path) -> tuple[HookSettings, list[str]]:
     """Read config.yaml for a hook; return its settings, and a sentence for each value that the server would refuse.
 
-    Such a value counts as unset. Never raises. Names that no hook obeys are left to the server, which knows them all.
+    Such a value counts as unset, except for rules: these might deny, so nothing is allowed then. Never raises. Names
+    that no hook obeys are left to the server, which knows them all.
     """
     declared = {setting.name: setting.metadata["parse"] for setting in fields(HookSettings)}
+    text = None
     try:
         text = read_state_file(path)
         # Most files set nothing that concerns a hook; for these YAML is not even imported.
         values = parse_config(text, path) if any(name in text for name in declared) else {}
     except ConfigError as error:
-        return HookSettings(), [str(error)]
+        may_deny = text is None or "policy" in text
+        return HookSettings(policy=unreadable_policy(path) if may_deny else ()), [str(error)]
     valid, problems = {}, []
     for name in declared.keys() & values.keys():
         try:
             valid[name] = declared[name](values[name])
         except ValueError as error:
-            problems.append(f"{path}: {invalid_value('setting', name, values[name], str(error))}; the default holds")
+            problem = f"{path}: {invalid_value('setting', name, values[name], str(error))}"
+            if name == "policy":
+                valid[name] = unreadable_policy(path)
+                problems.append(f"{problem}; no rule allows anything until then")
+            else:
+                problems.append(f"{problem}; the default holds")
     return HookSettings(**valid), problems

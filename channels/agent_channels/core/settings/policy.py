@@ -6,12 +6,13 @@ import math
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Literal
 
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.text.nearest import nearest
 
-__all__ = ["LinedList", "PolicyRule", "fits", "parse_policy", "policy_problems"]
+__all__ = ["LinedList", "PolicyRule", "fits", "parse_policy", "policy_problems", "unreadable_policy"]
 
 Verdict = Literal["allow", "deny", "ask"]
 _KEYS = ("tool", "match", "chat", "project", "then", "approvers", "ttl_s")
@@ -43,15 +44,24 @@ class PolicyRule:
     project: str = ""
     approvers: int = 1
     ttl_s: float = 0.0
+    unreadable: str = ""
+    """The file or folder whose rules nobody can read; this one stands for them."""
 
     def describe(self) -> str:
         """Return the rule in a few words, for cards and records."""
+        if self.unreadable:
+            return f"rules that cannot be read ({self.unreadable}: until that is fixed, no rule allows anything)"
         what = self.tool if self.match == "*" else f"{self.tool} {self.match}"
         where = "".join(
             f", {name} {value}" for name, value in (("chat", self.chat), ("project", self.project)) if value
         )
         many = f" {self.approvers} approvers" if self.approvers > 1 else ""
         return f"rule {self.number} ({what}{where}: {self.then}{many})"
+
+
+def unreadable_policy(path: Path) -> tuple[PolicyRule, ...]:
+    """Return what holds instead of rules that cannot be read: people are asked, whatever another policy allows."""
+    return (PolicyRule(0, "*", "ask", unreadable=str(path)),)
 
 
 def fits(text: str, pattern: str) -> bool:
