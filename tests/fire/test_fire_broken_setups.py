@@ -110,7 +110,7 @@ def test_the_server_opens_or_says_why_not(setup: BrokenSetup, pristine: Path, tm
     async def serve() -> None:
         env = Environment(setup.channel)
         row = channel(setup.channel)
-        server = _Server(row, env)
+        server = _Server(row, env, ())
         with anyio.fail_after(BOUND_S):
             async with anyio.create_task_group() as group:
                 over = anyio.Event()

@@ -11,7 +11,7 @@ from typing import NoReturn
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_channel
 from agent_channels.core.server.supervisor import supervise
-from agent_channels.registry import channel
+from agent_channels.registry import CHANNELS, channel
 
 __all__ = ["SUMMARY", "add_arguments", "run", "serve"]
 
@@ -54,4 +54,4 @@ def serve(name: str) -> NoReturn:
     # A message leaves a few thousand objects but hardly a cycle; with the default thresholds the collector would run
     # about seven times per message, a twentieth of its cost.
     gc.set_threshold(10_000, 20, 50)
-    serve_channel(row, handshake)
+    serve_channel(row, handshake, tuple(CHANNELS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,8 +49,11 @@ logger = logging.getLogger(__name__)
 FINISH_WITHIN_S = 60.0
 
 
-def run(channel: Channel, handshake: Handshake) -> NoReturn:
-    """Serve until the host closes stdin or a signal comes, then leave the process at once."""
+def run(channel: Channel, handshake: Handshake, channels: Sequence[str]) -> NoReturn:
+    """Serve until the host closes stdin or a signal comes, then leave the process at once.
+
+    `channels`: the names of all channels that a project may have.
+    """
     env = Environment(channel.name)
     log.configure("INFO", LogFileHandler(env.state_dir, "serve"))
     tracing.configure(__version__)
@@ -60,17 +64,17 @@ def run(channel: Channel, handshake: Handshake) -> NoReturn:
     if again := restarts():
         logger.warning("the server ended (%s) and was started again, %d times so far", again.why, again.times)
     try:
-        anyio.run(_serve, channel, env, handshake)
+        anyio.run(_serve, channel, env, handshake, channels)
     except* BaseException as errors:  # noqa: BLE001 - the process ends, with the reason
         _log_failure("the server", errors)
         leave(code=1)
     leave()
 
 
-async def _serve(channel: Channel, env: Environment, handshake: Handshake) -> None:
+async def _serve(channel: Channel, env: Environment, handshake: Handshake, channels: Sequence[str]) -> None:
     # First: what it answers goes to the standard output that is claimed then.
     handshake.stop_listening()
-    server, stdout = _Server(channel, env), Stdout.claimed()
+    server, stdout = _Server(channel, env, channels), Stdout.claimed()
     stdout.leave_at_hangup()
     async with anyio.create_task_group() as group:
         group.start_soon(_write, stdout, server)
@@ -105,8 +109,8 @@ async def _write(stdout: Stdout, server: _Server) -> None:
 class _Server:
     """The session, and the bot behind it."""
 
-    def __init__(self, channel: Channel, env: Environment) -> None:
-        self.channel, self.env = channel, env
+    def __init__(self, channel: Channel, env: Environment, channels: Sequence[str]) -> None:
+        self.channel, self.env, self._channels = channel, env, channels
         self.current = CurrentRuntime(lambda: self.session.client())  # noqa: PLW0108 - made below
         self.hooks = HookCalls(self.current)
         inbox = inbox_address(env.environ)
@@ -200,7 +204,7 @@ class _Server:
     async def _relay(self, request: PermissionRequest) -> None:
         try:
             runtime = await self.current.get()
-            await PermissionRelay(runtime.context).ask(request)
+            await PermissionRelay(runtime.context, self._channels).ask(request)
         except ChannelError as error:
             # The host has its own dialog.
             logger.warning("a permission request is not relayed: %s", error)

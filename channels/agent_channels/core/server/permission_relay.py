@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 
 import anyio
 from pydantic import BaseModel, ConfigDict
 
 from agent_channels.core.buttons.card_content import permission_spec, preview_input
 from agent_channels.core.buttons.file_changes import READ_MAX
-from agent_channels.core.buttons.policy import HostRequest, decide
+from agent_channels.core.buttons.policies import ChannelPolicy, decide_together, policy_of, record_decision
+from agent_channels.core.buttons.policy import HostRequest
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.errors import StoreError
 from agent_channels.core.host.process import host_keys
 from agent_channels.core.host.protocol import VERDICT
 from agent_channels.core.i18n.messages import translate
-from agent_channels.core.log import redact
 from agent_channels.core.runtime.context import BotContext
-from agent_channels.core.settings.paths import project_dir
+from agent_channels.core.settings.paths import project_dir, state_dir
 from agent_channels.core.settings.policy import PolicyRule
-from agent_channels.core.text.sanitize import label
 
 __all__ = ["PermissionRelay", "PermissionRequest"]
 
@@ -46,26 +47,29 @@ class PermissionRequest(BaseModel):
 class PermissionRelay:
     """What this host process asked in this session, by whichever server process: the approvers' verdict goes back."""
 
-    def __init__(self, context: BotContext) -> None:
+    def __init__(self, context: BotContext, channels: Iterable[str] = ()) -> None:
+        """`channels`: the names of all channels that the project may have."""
+        self._channels = tuple(channels)
         self._context, self._prompts, self._wakeups = context, context.services.prompts, context.wakeups
         self._session, self._host = context.link.session, host_keys(context.env.environ)
 
     async def ask(self, request: PermissionRequest) -> None:
         """Decide by the policy, or ask the approvers; without any, say nothing. Raises `StoreError`."""
         context = self._context
-        if not context.settings.permission_relay:
-            return
         tool_input = preview_input(request.input_preview)
-        rule = self._rule(request.tool_name, tool_input)
+        project = project_dir(context.env.environ)
+        asked = HostRequest(request.tool_name, tool_input, project, cwd=_working_directory())
+        rule = await self._rule(asked)
         if rule is not None and rule.then != "ask":
-            await self._decide(request, rule)
+            record_decision(context.services.audit, self._session, asked, rule)
+            await context.link.push(VERDICT, {"request_id": request.request_id, "behavior": rule.then})
             return
-        if not context.services.access.approvers():
+        if not context.settings.permission_relay or not context.services.access.approvers():
             return
         spec = permission_spec(
             request.tool_name,
             tool_input,
-            project=project_dir(context.env.environ),
+            project=project,
             policy=rule,
             request_id=request.request_id,
             read=partial(context.files.read_text, limit=READ_MAX),
@@ -86,23 +90,19 @@ class PermissionRelay:
         self._wakeups.card_due.set()
         self._wakeups.outcome_due.set()
 
-    def _rule(self, tool: str, tool_input: object) -> PolicyRule | None:
+    async def _rule(self, asked: HostRequest) -> PolicyRule | None:
+        """Return the strictest of the rules by which the project's channels decide; None if no rule matches."""
         context = self._context
         turn = context.services.turns.current(self._session)
-        asked = HostRequest(
-            tool,
-            tool_input,
-            project_dir(context.env.environ),
-            turn.chats if turn else (),
-            context.env.state_dir,
-        )
-        return decide(context.settings.policy, asked)
-
-    async def _decide(self, request: PermissionRequest, rule: PolicyRule) -> None:
-        """Record what a rule decides without anybody being asked, and tell the host."""
-        subject = label(f"{request.tool_name}: {redact(request.input_preview)}", 300)
-        self._context.services.audit.add(f"policy {rule.then}", self._session, f"{subject}; {rule.describe()}")
-        await self._context.link.push(VERDICT, {"request_id": request.request_id, "behavior": rule.then})
+        policies = [ChannelPolicy(context.env.state_dir, context.settings.policy, turn.chats if turn else ())]
+        for name in self._channels:
+            folder = state_dir(name, context.env.environ)
+            if folder != context.env.state_dir:
+                # Another process may hold its database.
+                beside = await anyio.to_thread.run_sync(policy_of, folder, self._session)
+                policies.extend([beside] if beside else [])
+        decided = decide_together(policies, asked)
+        return decided[0] if decided else None
 
     async def run(self) -> None:
         """Pass verdicts on to the host until cancelled; begin with what an earlier process left open."""
@@ -138,3 +138,11 @@ class PermissionRelay:
     def _is_stopping(self) -> bool:
         turn = self._context.services.turns.current(self._session)
         return turn is not None and turn.stop_at is not None
+
+
+def _working_directory() -> Path | None:
+    """Return where the host started this process, and where its shell is unless it went elsewhere."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
