@@ -264,6 +264,40 @@ def test_every_text_of_a_tool_counts(project: Path) -> None:
     assert decide(rules, HostRequest("mcp__fs__move", within, project)) is not None
 
 
+@pytest.mark.parametrize(
+    ("tool", "tool_input", "allowed"),
+    [
+        ("mcp__fs__move", {"path": "src/a", "destination": "src/b/../c"}, True),
+        ("mcp__fs__move", {"path": "src/a", "destination": "src/../../x"}, False),
+        ("mcp__fs__move", {"path": "src/a", "destination": "src/../state/telegram/.env"}, False),
+        ("mcp__fs__move", {"path": "src/a", "destination": "src/link/x"}, False),
+        ("mcp__fs__move", {"path": "src/a", "destination": "src\\..\\..\\x"}, False),
+        ("mcp__fs__move", {"path": "src/a", "destination": f"src/{'a/../' * 2000}../../x"}, False),
+        ("mcp__fs__move", {"file_path": "src/a", "path": "src/../../x"}, False),
+        ("mcp__fs__move", {"query": "src/../../x"}, False),
+        ("mcp__fs__write", {"path": "src/a", "dry-run": True}, True),
+        ("mcp__fs__write", {"path": "src/a", "src/../../x": True}, False),
+        ("mcp__fs__write", {"path": "src/a", "files": {"src/../../x": "src/b"}}, False),
+        ("mcp__fs__write", {"path": "src/a", "files": {"Makefile": "src/b"}}, False),
+        ("mcp__fs__write", {"path": "src/a", "files": {"src/b": "src/c"}}, True),
+        ("NotebookEdit", {"file_path": "src/a", "notebook_path": "/etc/x"}, False),
+        ("NotebookEdit", {"file_path": "src/a", "notebook_path": ["/etc/x"]}, False),
+        ("NotebookEdit", {"file_path": "src/a", "notebook_path": "src/x", "new_source": "../x"}, True),
+    ],
+)
+def test_each_path_of_a_tool_is_the_real_one(
+    project: Path,
+    tool: str,
+    tool_input: dict[str, object],
+    allowed: bool,
+) -> None:
+    """Whatever it is called and wherever it stands, it leads where the rule allows, or people are asked."""
+    rules = parse_policy([{"tool": "*", "match": "src/*", "then": "allow"}])
+    assert (
+        decide(rules, HostRequest(tool, tool_input, project, (), project / "state/telegram")) is not None
+    ) == allowed
+
+
 def test_of_several_channels_the_strictest_rule_holds() -> None:
     """No channel's policy makes another one's looser."""
     allow, ask, two, deny = (

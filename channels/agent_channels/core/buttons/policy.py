@@ -28,9 +28,13 @@ _NEXT = re.compile(r"&&|[;|&(){}`]")
 _BEGINS = re.compile(r"(?<![^\s/;|&(){}`$=!:])(?=[^\s])")
 _WORDS = re.compile(r"[\s=:,]+")
 _OPTION = re.compile(r"^-[A-Za-z]")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ARGUMENT = re.compile(r"[A-Za-z_]\w*(?:-\w+)*")
 _CUT_COMMAND = re.compile(r""""command"\s*:\s*"((?:[^"\\]|\\.)*)""")
 # How much of a command is looked at for what it denies; no host's is longer.
 COMMAND_MAX = 20_000
+# The longest path.
+PATH_MAX = 4096
 # So many options between a program and what it is to do.
 OPTIONS_MAX = 16
 
@@ -61,6 +65,9 @@ class HostRequest:
 
     def _real(self, path: str) -> str:
         root = os.path.realpath(self.project)
+        if len(path) > PATH_MAX:
+            # No system has one that long, but what shortens it first does.
+            return os.path.relpath(os.path.join(root, path), root)  # noqa: PTH118
         try:
             real = os.path.realpath(os.path.join(root, path))  # noqa: PTH118 - a zero byte raises ValueError below
         except ValueError:
@@ -81,10 +88,24 @@ class HostRequest:
         return command is None
 
     def others(self) -> Iterator[str]:
-        """Yield the texts of a server's tool beside its subject: which of them it works on is not known."""
-        if self.tool.startswith("mcp__") and isinstance(self.tool_input, dict):
-            subject = self.subject()
-            yield from (text for text in _texts(self.tool_input) if text != subject and self._real(text) != subject)
+        """Yield what a tool may work on beside its subject: every path, and of a server's tool every text as one."""
+        for text in self._places():
+            if _ADDRESS.match(text):
+                yield text
+            else:
+                yield self._real(text)
+                # What takes both strokes leads elsewhere.
+                if "\\" in text:
+                    yield self._real(text.replace("\\", "/"))
+
+    def _places(self) -> Iterator[str]:
+        """Yield the texts that may say where a tool works: which of them a server's tool works on is not known."""
+        if not isinstance(self.tool_input, dict):
+            return
+        if self.tool.startswith("mcp__"):
+            yield from _texts(self.tool_input)
+        else:
+            yield from _texts([self.tool_input.get(name) for name in PATH_ARGUMENTS])
 
     def _touches(self, folder: Path) -> bool:
         """Return whether the state folder, and with it the policy itself, may be changed by it."""
@@ -162,12 +183,19 @@ def strictest(rules: Sequence[PolicyRule]) -> PolicyRule | None:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield every text in a tool's input."""
+    """Yield every text in a tool's input; the names of its own arguments are none, other keys are."""
+    if isinstance(value, dict):
+        yield from (key for key in value if not _ARGUMENT.fullmatch(key))
+        value = list(value.values())
+    yield from _texts_within(value)
+
+
+def _texts_within(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _texts(one)
+        for one in [*value, *value.values()] if isinstance(value, dict) else value:
+            yield from _texts_within(one)
 
 
 def _as_words(command: str) -> str:
