@@ -235,6 +235,22 @@ def test_thousands_of_options_are_looked_at_quickly(project: Path) -> None:
     assert decide(rules, HostRequest("Bash", {"command": f"{command} evil"}, project)) is not None
 
 
+@pytest.mark.parametrize(
+    "command", [f"git {'-c a=b ' * 17}push", f"git {'-c a=b ' * 16}'-p' push", f"git -c a={'b' * 20_000} push"]
+)
+def test_what_is_longer_than_is_looked_at_is_never_allowed(project: Path, command: str) -> None:
+    """Nobody knows what it does; up to there it is denied, and what does something else is allowed."""
+    rules = parse_policy(
+        [{"tool": "Bash", "match": "git push*", "then": "deny"}, {"tool": "Bash", "match": "*", "then": "allow"}]
+    )
+    assert decide(rules, HostRequest("Bash", {"command": command}, project)) is None
+    found = [
+        decide(rules, HostRequest("Bash", {"command": f"git {'-c a=b ' * 16}{verb}"}, project))
+        for verb in ("push", "log")
+    ]
+    assert [rule.then for rule in found if rule] == ["deny", "allow"]
+
+
 def test_only_the_star_is_a_wild_card(project: Path) -> None:
     """Paths and addresses have brackets and question marks, which stand for themselves."""
     rules = parse_policy(

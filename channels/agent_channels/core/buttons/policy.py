@@ -83,7 +83,8 @@ class HostRequest:
         command = self.tool_input.get("command")
         if isinstance(command, str):
             # Which of them the tool works on is not known.
-            return self.tool_input.keys().isdisjoint(PATH_ARGUMENTS) and _BESIDES.search(command.strip()) is None
+            alone = self.tool_input.keys().isdisjoint(PATH_ARGUMENTS)
+            return alone and _BESIDES.search(command.strip()) is None and not _is_beyond(command)
         # As a list of words it may be anything.
         return command is None
 
@@ -196,6 +197,12 @@ def _texts_within(value: object) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for one in [*value, *value.values()] if isinstance(value, dict) else value:
             yield from _texts_within(one)
+
+
+def _is_beyond(command: str) -> bool:
+    """Return whether a command has more than is looked at for what it denies."""
+    options = sum(word.startswith("-") for word in _as_words(command).split())
+    return len(command) > COMMAND_MAX or options > OPTIONS_MAX
 
 
 def _as_words(command: str) -> str:
