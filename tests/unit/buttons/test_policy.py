@@ -182,6 +182,9 @@ def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> Non
         "git -C 'my folder' push", "git -C my\\ folder push", "git -c a.b=c -c d.e=f --no-pager push origin",
         "env X=1 git push", "env -i X=1 git push", "bash -c 'git -C . push'", "/usr/bin/git -C . push", "git $'push'",
         "git$IFS'push'", "git${IFS}push",
+        "git >/dev/null push", "git>/dev/null push", "git 2>&1 push", "git &> x push", "git {fd}>x push",
+        "git <<<x push", "git > 'a b' push", "2>x git push", "{git,push}", "{git,push,-f} x", "ls;{git,-C,.,push}", "git {push,-f}",
+        'git -c "core.pager=less; x" push', "git -c 'a=(b) | c' push", 'git -c "a={x}" >x push',
     ],
 )  # fmt: skip
 def test_what_denies_is_read_widely(project: Path, command: str) -> None:

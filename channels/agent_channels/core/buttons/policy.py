@@ -22,7 +22,10 @@ __all__ = ["HostRequest", "decide", "strictest"]
 _BESIDES = re.compile(r"""[;|&<>`\n\r\\*?~(){}\[\]#]|\$|\bxargs\b""")
 # What a shell takes out of words, and what may stand before a command.
 _QUOTES = re.compile(r"""\$?['"]|\\""")
-_QUOTED_BLANKS = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\\s""")
+_QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\\s""")
+_SEPARATOR = re.compile(r"[\s;|&<>(){}`]")
+_REDIRECTION = re.compile(r"(?:\{\w+\}|(?<!\S)\d+)?(?:&>>?|<<<|<<-?|<>|>>|>\||[<>]&|[<>])\s*[^\s;|&<>()]+")
+_BRACES = re.compile(r"(?<![^\s;|&(])\{([^{}\s]*,[^{}\s]*)\}(?![^\s;|&)])")
 _FIELD_SEPARATOR = re.compile(r"\$(?:\{IFS[^}]*\}|IFS\b)")
 _NEXT = re.compile(r"&&|[;|&(){}`]")
 _BEGINS = re.compile(r"(?<![^\s/;|&(){}`$=!:])(?=[^\s])")
@@ -147,10 +150,8 @@ class HostRequest:
         command = self._command()
         if command is not None:
             command = _FIELD_SEPARATOR.sub(" ", command[:COMMAND_MAX].replace("\\\n", "")).replace("\n", " ; ")
-            # As a shell makes its words; what runs a quoted command makes words of that too.
-            whole = _as_words(command)
-            yield from _suffixes(whole)
-            for text in {whole, _as_words(_QUOTED_BLANKS.sub(lambda match: re.sub(r"\s", "_", match[0]), command))}:
+            yield from _suffixes(_as_words(command))
+            for text in _readings(command):
                 # One of several ends where the next begins.
                 for begun in (one for part in _NEXT.split(text) for one in _suffixes(part.strip())):
                     yield begun
@@ -197,6 +198,18 @@ def _texts_within(value: object) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for one in [*value, *value.values()] if isinstance(value, dict) else value:
             yield from _texts_within(one)
+
+
+def _readings(command: str) -> set[str]:
+    """Return a command as a shell makes its words, and as what runs a quoted command makes words of that too.
+
+    Both also without redirections, which may stand between any two words, and with lists in braces as words.
+    """
+    quoted = _QUOTED.sub(lambda match: _SEPARATOR.sub("_", match[0]), command)
+    plain = (
+        _BRACES.sub(lambda match: match[1].replace(",", " "), _REDIRECTION.sub(" ", text)) for text in (command, quoted)
+    )
+    return {_as_words(text) for text in (command, quoted, *plain)}
 
 
 def _is_beyond(command: str) -> bool:
