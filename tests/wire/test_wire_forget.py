@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from agent_channels.core.journal.history import holds_words
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from harness import Stage, is_closed
@@ -64,7 +65,7 @@ async def test_one_letter_is_asked_about_first(stage: Stage) -> None:
             while "2 saved messages of this chat have this in them" not in (asked := await ann.next_message())["text"]:
                 pass
         with Store.open(stage.state) as store:
-            assert Services.of(store).history.count_matching(str(ann.id), "z") == 2
+            assert len(Services.of(store).history.matching(str(ann.id), holds_words("z"))) == 2
         ann.tap(asked["message_id"], label=label)
         number = asked["message_id"]
         await stage.tg.wait_for(
@@ -72,8 +73,8 @@ async def test_one_letter_is_asked_about_first(stage: Stage) -> None:
         )
         with Store.open(stage.state) as store:
             services = Services.of(store)
-            assert services.history.count_matching(str(ann.id), "z") == kept
-            assert "·forget·z" not in str([row["grid"] for row in store.rows("SELECT grid FROM panels")])
+            assert len(services.history.matching(str(ann.id), holds_words("z"))) == kept
+            assert "·forget·" not in str([row["grid"] for row in store.rows("SELECT grid FROM panels")])
 
 
 async def test_a_new_session_is_not_told_what_was_forgotten(stage: Stage) -> None:

@@ -16,10 +16,11 @@ from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import attribute
 from agent_channels.core.text.times import epoch_iso
 
-__all__ = ["SUMMARY", "add_arguments", "run"]
+__all__ = ["SUMMARY", "add_arguments", "exported", "line", "run"]
 
 SUMMARY = "show what was decided and changed; check or export that record"
 LISTED = 50
+_TEXTS = ("what", "subject", "detail", "salt", "words", "before", "hash")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +43,11 @@ def run(args: argparse.Namespace) -> int:
         audit = Audit(store)
         if args.action == "verify":
             return _verify(audit, args)
-        rows = audit.all(args.since) if args.action == "export" else reversed(audit.latest(LISTED))
-        records = map(_exported, rows)
+        rows = audit.all(args.since or None) if args.action == "export" else reversed(audit.latest(LISTED))
         if args.action == "export" or args.json:
-            print_records(args, "records", records)
+            print_records(args, "records", map(exported, rows))
         else:
-            print("\n".join(map(_line, records)) or shown(sentence("nothing is recorded yet")))
+            print("\n".join(map(line, rows)) or shown(sentence("nothing is recorded yet")))
     return 0
 
 
@@ -55,7 +55,8 @@ def _verify(audit: Audit, args: argparse.Namespace) -> int:
     found = audit.verify()
     if args.json:
         broken = [{"id": one.row_id, "why": one.why} for one in found.broken]
-        facts = {"ok": not broken, "channel": args.channel, "records": found.rows, "head": found.head, "broken": broken}
+        facts = {"ok": not broken, "channel": args.channel, "records": found.rows, "since": _moment(found.since)}
+        facts |= {"head": found.head, "broken": broken}
         print(json.dumps(facts, ensure_ascii=False))
     elif found.broken:
         for one in found.broken:
@@ -64,9 +65,12 @@ def _verify(audit: Audit, args: argparse.Namespace) -> int:
         print(
             shown(
                 sentence(
-                    "{count} records are intact; the newest has the hash {head}. Keep that hash somewhere else: anyone "
-                    "who can write to the database can forge a new chain, but not one that ends in this hash",
+                    "{count} records are intact, from {since} on; the newest has the hash {head}. Keep that hash "
+                    "somewhere else: anyone who can write to the database can forge a new chain, but not one that "
+                    "ends in this hash. Older records are deleted after keep_days and above keep_rows; that somebody "
+                    "deleted them before is not seen here: keep an export if you need them",
                     count=f"{found.rows:,}",
+                    since=_moment(found.since) or "-",
                     head=found.head or "-",
                 )
             )
@@ -74,21 +78,41 @@ def _verify(audit: Audit, args: argparse.Namespace) -> int:
     return 1 if found.broken else 0
 
 
-def _exported(row: Row) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "ts": epoch_iso(row["at"]),
-        "at": row["at"],
-        "what": row["what"],
-        "subject": row["subject"],
-        "detail": row["detail"],
-        "salt": row["salt"],
-        "words": row["words"],
-        "before": row["before"],
-        "hash": row["hash"],
-    }
+def exported(row: Row) -> dict[str, Any]:
+    """Return a record for a program; `unreadable` names what is of the wrong kind."""
+    values = {name: row[name] for name in ("id", "at", *_TEXTS)}
+    moment = _moment(values["at"])
+    unreadable = [name for name in _TEXTS if not isinstance(values[name], str | None)]
+    if moment is None:
+        unreadable.insert(0, "at")
+    # What this program never wrote is shown as well as it can be: JSON has neither bytes nor infinity.
+    shown_values = values | {name: _as_text(values[name]) for name in unreadable}
+    record = {"id": shown_values.pop("id"), "ts": moment, **shown_values}
+    return record | ({"unreadable": unreadable} if unreadable else {})
 
 
-def _line(record: dict[str, Any]) -> str:
+def _moment(at: Any) -> str | None:
+    try:
+        return epoch_iso(at)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def _as_text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def line(row: Row) -> str:
+    """Return a record as a line for people."""
+    record = exported(row)
     words = (record["what"], record["subject"] or "", record["detail"] or "")
-    return f"{record['ts']}  {'  '.join(attribute(word, 200) for word in words if word)}"
+    text = f"{record['ts'] or record['at']}  {'  '.join(attribute(word, 200) for word in words if word)}"
+    if "unreadable" in record:
+        names = ", ".join(record["unreadable"])
+        why = sentence(
+            "record {id}: another program wrote a value that is of the wrong kind ({names})",
+            id=record["id"],
+            names=names,
+        )
+        return f"{attribute(text, 700)}  [{shown(why)}]"
+    return text

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from agent_channels.core.buttons.forget_offers import forget_grid, words_to_forget
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.contract.messages import Chat, Message, Person, RawEvent
 from agent_channels.core.contract.outgoing import Button
 from agent_channels.core.inbound.forgetting import AT_ONCE_MAX, Forgetting
 from agent_channels.core.journal.entry import AgentEvent
+from agent_channels.core.journal.history import holds_words
 from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 
@@ -30,6 +32,14 @@ def forgetting(services: Services) -> Forgetting:
 
 def said(services: Services, text: str, *, chat: str = "1") -> None:
     services.history.add_received(chat, text, text, {"user": "ann", "user_id": "7"}, None, image=False)
+
+
+def forget(forgetting: Forgetting, words: str) -> str:
+    return forgetting.forget("1", words, "7", forgetting.find("1", words, "7").until)
+
+
+def asks(forgetting: Forgetting, words: str) -> bool:
+    return forgetting.find("1", words, "7").has_to_be_asked(words)
 
 
 def held(store: Store) -> list[str]:
@@ -72,7 +82,7 @@ def test_nothing_of_it_is_left(store: Store, services: Services, forgetting: For
     services.group_context.add(overheard, overheard.text, keep=5)
     services.audit.add("command", "7", f"/x {WORD}")
     assert {"history", "panels", "prompts", "inbox", "group_context", "audit"} <= set(held(store))
-    assert "Deleted: 1 saved messages" in forgetting.forget("1", WORD.upper(), "7")
+    assert "Deleted: 1 saved messages" in forget(forgetting, WORD.upper())
     assert held(store) == []
     assert services.audit.verify().broken == ()
 
@@ -82,17 +92,50 @@ def test_what_is_not_over_stays(store: Store, services: Services, forgetting: Fo
     panel_id = services.panels.create("1", ((Button("Yes", WORD),),), ttl_s=60)
     services.panels.bind(panel_id, "5", None)
     said(services, WORD, chat="2")
-    forgetting.forget("1", WORD, "7")
+    forget(forgetting, WORD)
     assert services.panels.get(panel_id) is not None
-    assert services.history.count_matching("2", WORD) == 1
+    assert len(services.history.matching("2", holds_words(WORD))) == 1
 
 
 def test_short_words_and_many_messages_are_asked_about(services: Services, forgetting: Forgetting) -> None:
     """One letter is in nearly everything; a word that a few messages have goes at once."""
     for number in range(AT_ONCE_MAX + 1):
         said(services, f"number {number}")
-    assert forgetting.has_to_ask("1", "n") == AT_ONCE_MAX + 1
-    assert forgetting.has_to_ask("1", "u m") == AT_ONCE_MAX + 1
-    assert forgetting.has_to_ask("1", "number") == AT_ONCE_MAX + 1
-    assert forgetting.has_to_ask("1", "number 12") == 0
-    assert forgetting.has_to_ask("1", "zz") == 0
+    assert [asks(forgetting, words) for words in ("n", "u m", "number", "number 12", "zz")] == [True] * 3 + [False] * 2
+
+
+def test_records_alone_are_asked_about_too(services: Services, forgetting: Forgetting) -> None:
+    """A letter that no saved message has, and a word that many records have, delete nothing unasked."""
+    for number in range(AT_ONCE_MAX + 1):
+        services.audit.add("command", "7", f"useful {number}")
+    assert [asks(forgetting, words) for words in ("u", "useful", "useful 12")] == [True, True, False]
+
+
+def test_what_others_did_stays(services: Services, forgetting: Forgetting) -> None:
+    """In the records only what this person did goes, and what concerns this chat; for an approver too."""
+    services.access.allow("7")
+    services.access.set_approver("7", approver=True)
+    for subject in ("7", "1", "8", "2", None):
+        services.audit.add("command", subject, f"the {WORD}; chat 1")
+    assert "the words of 2 records" in forget(forgetting, WORD)
+    kept = [row["subject"] for row in services.audit.all() if WORD in (row["detail"] or "")]
+    assert kept == ["8", "2", None]
+
+
+def test_only_what_was_counted_goes(services: Services, forgetting: Forgetting) -> None:
+    """What came between the question and the tap stays, and so does the record of the tap."""
+    said(services, f"the {WORD}")
+    services.audit.add("command", "7", WORD)
+    button = forget_grid(WORD, 1, forgetting.find("1", WORD, "7").until)[0][0]
+    meant = words_to_forget(button)
+    assert meant is not None
+    for number in range(5):
+        said(services, f"{WORD} {number}")
+        services.audit.add("tap", "7", f"{WORD} {number}")
+        panel_id = services.panels.create("1", ((Button(WORD),),), ttl_s=60)
+        services.panels.cancel(panel_id, "over")
+    assert "Deleted: 1 saved messages of this chat, and the words of 1 records" in forgetting.forget(
+        "1", meant[0], "7", meant[1]
+    )
+    found = forgetting.find("1", WORD, "7")
+    assert (len(found.lines), len(found.records)) == (5, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_channels.cli import audit as audit_command
 from agent_channels.core.secret_shapes import SECRET
 from agent_channels.core.store.audit import Audit
 from agent_channels.core.store.database import Store
@@ -58,7 +60,16 @@ UPDATE audit SET detail = (SELECT 'Yes; panel ' || CASE id WHEN 5000 THEN 5000 E
         (change(SWAP), 5000, "removed, added or moved"),
         (change(SWAP_VALUES), 5000, "was changed"),
         (change("INSERT INTO audit (at, what) VALUES (1, 'allow')"), ROWS + 1, "put in by something else"),
+        (change("INSERT INTO audit (id, at, what) VALUES (0, 1, 'allow')"), 0, "put in by something else"),
+        (change("INSERT INTO audit (id, at, what) VALUES (-7, 1, 'allow')"), -7, "put in by something else"),
+        (change(f"INSERT INTO audit (id, at, what) VALUES ({-(2**63)}, -9, 'allow')"), -(2**63), "put in by"),
+        (change(f"INSERT INTO audit (id, at, what) VALUES ({2**63 - 1}, -9, 'allow')"), 2**63 - 1, "put in by"),
         (change("UPDATE audit SET subject = NULL WHERE id = 77"), 77, "was changed"),
+        (change("UPDATE audit SET at = 'noon' WHERE id = 77"), 77, "was changed"),
+        (change("UPDATE audit SET at = 9e999 WHERE id = 77"), 77, "was changed"),
+        (change("UPDATE audit SET detail = CAST(detail AS BLOB) WHERE id = 77"), 77, "was changed"),
+        (change("UPDATE audit SET what = x'ff' WHERE id = 77"), 77, "was changed"),
+        (change("UPDATE audit SET detail = CAST(x'59ff' AS TEXT) WHERE id = 77"), 77, "was changed"),
         (change("DELETE FROM key_values WHERE key = 'audit_head'"), ROWS, "the hash of the newest row was removed"),
     ],
     ids=[
@@ -70,7 +81,16 @@ UPDATE audit SET detail = (SELECT 'Yes; panel ' || CASE id WHEN 5000 THEN 5000 E
         "reordered",
         "values swapped",
         "added",
+        "added as number 0",
+        "added below 0",
+        "added as the lowest",
+        "added as the highest",
         "null",
+        "a time that is text",
+        "an infinite time",
+        "words that are bytes",
+        "an action that is bytes",
+        "text that is not UTF-8",
         "newest hash removed",
     ],
 )
@@ -88,6 +108,28 @@ def test_a_change_is_found_where_it_is(
     assert why in found.broken[0].why
 
 
+def test_a_value_of_the_wrong_kind_hides_no_record(tmp_path: Path) -> None:
+    """Listed, exported and checked are all of them; where something else wrote, the record's number is told."""
+    path = tmp_path / "channel.db"
+    with Store(path) as store:
+        audit = Audit(store)
+        for number in range(6):
+            audit.add("tap", str(number), "said")
+        with store.transaction() as db:
+            db.execute("UPDATE audit SET at = 9e999 WHERE id = 1")
+            db.execute("UPDATE audit SET at = 'noon' WHERE id = 2")
+            db.execute("UPDATE audit SET at = 1e300 WHERE id = 3")
+            db.execute("UPDATE audit SET detail = x'ff', subject = x'09' WHERE id = 4")
+            db.execute("UPDATE audit SET detail = CAST(x'ff' AS TEXT), what = 'forget' WHERE id = 5")
+        assert [one.row_id for one in audit.verify().broken] == [1, 2, 3, 4, 5]
+        lines = [audit_command.line(row) for row in audit.all()]
+        assert [f"record {number}:" in line for number, line in enumerate(lines, 1)] == [True] * 4 + [False] * 2
+        exported = [json.loads(json.dumps(audit_command.exported(row), allow_nan=False)) for row in audit.all()]
+        assert [one.get("unreadable") for one in exported] == [["at"]] * 3 + [["subject", "detail"], None, None]
+        assert audit.matching({"0", "4", "5"}, lambda words: "said" in words) == [1, 6]
+        assert audit.prune(0.0, 2, 200) == 4
+
+
 def test_no_new_chain_is_written_over_a_broken_one(store: Store) -> None:
     """Whoever changes a record and removes the newest hash is still found once the next record is made."""
     audit = Audit(store)
@@ -98,7 +140,7 @@ def test_no_new_chain_is_written_over_a_broken_one(store: Store) -> None:
         db.execute("UPDATE audit SET subject = 'changed' WHERE id = 4")
     audit.add("tap", "next")
     assert [one.row_id for one in audit.verify().broken] == [4, 10]
-    audit.forget(lambda _words: True, "1")
+    audit.forget(range(1, 11), "1")
     assert [one.row_id for one in audit.verify().broken] == [4, 10]
 
 

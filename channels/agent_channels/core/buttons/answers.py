@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from agent_channels.core.buttons.approval_cards import send_whole_change
-from agent_channels.core.buttons.forget_offers import is_forget_offer, words_to_forget
+from agent_channels.core.buttons.forget_offers import Until, is_forget_offer, words_to_forget
 from agent_channels.core.buttons.layout import lay_out
 from agent_channels.core.buttons.panels import Panel, Panels, Press
 from agent_channels.core.buttons.prompt_spec import Prompt
@@ -58,8 +58,8 @@ NAMED_MAX = 20
 class Forgets(Protocol):
     """What deletes the saved messages of a chat that have some words in them."""
 
-    def forget(self, chat_id: str, words: str, user_id: str) -> str:
-        """Delete them for this person; return the sentence that says how many."""
+    def forget(self, chat_id: str, words: str, user_id: str, until: Until) -> str:
+        """Delete them for this person, as far as they were counted; return the sentence that says how many."""
         ...
 
     async def empty_journal(self) -> None:
@@ -204,13 +204,13 @@ class ButtonAnswers:
             return False
         # The words are no longer here either.
         self._panels.drop_values(press.panel.id)
-        words = words_to_forget(press.button)
-        if words is None:
+        meant = words_to_forget(press.button)
+        if meant is None:
             said = translate("tap_accepted", label=label(press.button.label, 150))
         else:
-            said = self._forgetting.forget(tap.chat.id, words, tap.sender.id)
+            said = self._forgetting.forget(tap.chat.id, meant[0], tap.sender.id, meant[1])
             follow_ups.append(self._forgetting.empty_journal)
-        self._tell(tap, said, follow_ups, alert=words is not None, counted=True)
+        self._tell(tap, said, follow_ups, alert=meant is not None, counted=True)
         return True
 
     def _refuse(self, tap: Tap, press: Press, follow_ups: list[FollowUp]) -> None:

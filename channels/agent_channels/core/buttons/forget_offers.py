@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import json
+from typing import NamedTuple
+
 from agent_channels.core.buttons.panels import Panel
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.i18n.messages import translate
 
-__all__ = ["forget_grid", "is_forget_offer", "words_to_forget"]
+__all__ = ["Until", "forget_grid", "is_forget_offer", "words_to_forget"]
 
 # The last button's value, and what the first one's begins with; no other offer has such ones.
 _NOTHING, _WORDS = "·forget nothing·", "·forget·"
 
 
-def forget_grid(words: str, count: int) -> Grid:
+class Until(NamedTuple):
+    """How far what was counted goes: what comes later is not deleted. The newest ids, and moments of two clocks."""
+
+    history: int
+    inbox: int
+    answers: int
+    audit: int
+    at: float
+    panels_at: float
+
+
+def forget_grid(words: str, count: int, until: Until) -> Grid:
     """Return the buttons: to delete what has these words in it, or to keep it."""
-    forget = Button(translate("button_forget", count=f"{count:,}"), f"{_WORDS}{words}", "danger")
+    called = translate("button_forget", count=f"{count:,}") if count else translate("button_forget_records")
+    forget = Button(called, f"{_WORDS}{json.dumps([words, *until])}", "danger")
     return ((forget, Button(translate("button_forget_nothing"), _NOTHING)),)
 
 
@@ -23,7 +38,10 @@ def is_forget_offer(panel: Panel) -> bool:
     return panel.offer and panel.grid[0][-1].value == _NOTHING
 
 
-def words_to_forget(button: Button) -> str | None:
-    """Return the words that a button deletes; None if it keeps them."""
+def words_to_forget(button: Button) -> tuple[str, Until] | None:
+    """Return the words that a button deletes, and how far; None if it keeps them."""
     value = button.value or ""
-    return value.removeprefix(_WORDS) if value.startswith(_WORDS) else None
+    if not value.startswith(_WORDS):
+        return None
+    words, *until = json.loads(value.removeprefix(_WORDS))
+    return words, Until(*until)

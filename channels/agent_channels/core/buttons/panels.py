@@ -10,7 +10,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -418,18 +418,20 @@ class Panels:
             with self.store.transaction() as db:
                 db.execute("UPDATE panels SET grid = ? WHERE id = ?", (_dump(grid), panel_id))
 
-    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> int:
-        """Delete a chat's panels that are over, show it, and are `wanted` by what they say; return how many."""
+    def matching(self, chat_id: str, wanted: Callable[[str], bool], until: float) -> list[str]:
+        """Return the ids of a chat's panels made until then that are over, show it, and are `wanted` by their words."""
         rows = self.store.rows(
             "SELECT id, grid, snapshot, outcome, sentence FROM panels WHERE chat_id = ? AND outcome_due = 0 "
-            "AND (state != 'open' OR expires_at <= ?)",
-            chat_id, self._clock(),
+            "AND (state != 'open' OR expires_at <= ?) AND created_at <= ?",
+            chat_id, self._clock(), until,
         )  # fmt: skip
         # As people read it, and not as JSON writes it.
-        ids = [(row["id"],) for row in rows if wanted(_unescaped("\n".join(filter(None, tuple(row)[1:]))))]
+        return [row["id"] for row in rows if wanted(_unescaped("\n".join(filter(None, tuple(row)[1:]))))]
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Delete panels."""
         with self.store.transaction() as db:
-            db.executemany("DELETE FROM panels WHERE id = ?", ids)
-        return len(ids)
+            db.executemany("DELETE FROM panels WHERE id = ?", [(one,) for one in ids])
 
     def forget_prompt(self, prompt_id: str) -> None:
         """Delete the panels of a prompt that is over, where they show it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -404,19 +404,25 @@ class Prompts:
             ).rowcount:
                 self._panels.set_sentence(prompt.id, _outcome(key, prompt.result))
 
-    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> int:
-        """Delete prompts that a chat saw, that are over and are `wanted` by what they say or were answered."""
+    def matching(self, chat_id: str, wanted: Callable[[str], bool], until: float) -> list[str]:
+        """Return the ids of prompts made until then that a chat saw, and that are over.
+
+        They are `wanted` by what they say or were answered.
+        """
         rows = self.store.rows(
             "SELECT * FROM prompts WHERE state IN ('taken', 'closed') AND id IN "
-            "(SELECT prompt_id FROM panels WHERE chat_id = ? AND outcome_due = 0)",
+            "(SELECT prompt_id FROM panels WHERE chat_id = ? AND outcome_due = 0) AND created_at <= ?",
             chat_id,
+            until,
         )
-        ids = [(row["id"],) for row in rows if wanted(prompt_of(row).words())]
+        return [row["id"] for row in rows if wanted(prompt_of(row).words())]
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Delete prompts, with the panels that show them."""
         with self.store.transaction() as db:
-            for (prompt_id,) in ids:
+            for prompt_id in ids:
                 self._panels.forget_prompt(prompt_id)
-            db.executemany("DELETE FROM prompts WHERE id = ?", ids)
-        return len(ids)
+                db.execute("DELETE FROM prompts WHERE id = ?", (prompt_id,))
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` prompts that are over and expired before then (epoch seconds); return how many."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,14 +73,17 @@ class FinalAnswers:
         with self.store.transaction() as db:
             db.execute("UPDATE final_answers SET state = ? WHERE id = ?", (state, answer_id))
 
-    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> None:
-        """Delete a chat's answers that were looked after and are `wanted`."""
+    def matching(self, chat_id: str, wanted: Callable[[str], bool]) -> list[int]:
+        """Return the ids of a chat's answers that were looked after and are `wanted`."""
         rows = self.store.rows(
             "SELECT id, text FROM final_answers WHERE chat_id = ? AND state IN ('sent', 'dropped')", chat_id
         )
+        return [row["id"] for row in rows if wanted(row["text"])]
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Delete answers."""
         with self.store.transaction() as db:
-            ids = [(row["id"],) for row in rows if wanted(row["text"])]
-            db.executemany("DELETE FROM final_answers WHERE id = ?", ids)
+            db.executemany("DELETE FROM final_answers WHERE id = ?", [(one,) for one in ids])
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` answers written before then (epoch seconds); return how many."""

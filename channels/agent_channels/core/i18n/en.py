@@ -77,10 +77,11 @@ TEXTS: dict[str, str] = {
         "/session forget WORDS – delete what is saved with all of these words in it"
     ),
     "session_forget_ask": (
-        "{count} saved messages of this chat have this in them. Delete them all, with the buttons and records that "
-        "say it? That cannot be undone."
+        "{count} saved messages of this chat have this in them, and so have {others} copies, questions and buttons, "
+        "and {records} records. Delete it all, as far as it is counted here? That cannot be undone."
     ),
     "button_forget": "🗑 Forget {count} messages",
+    "button_forget_records": "🗑 Forget it",
     "button_forget_nothing": "Keep them",
     "session_forgotten": "Deleted: {count} saved messages of this chat, and the words of {records} records.",
     "session_status": (

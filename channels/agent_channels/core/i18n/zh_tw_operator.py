@@ -20,10 +20,16 @@ TEXTS: dict[str, str] = {
     "({names})": (
         "這個專案還沒有設定任何頻道，而檔案要存放在頻道的資料夾裡；請先執行 `channels setup CHANNEL`（{names}）"
     ),
-    "{count} records are intact; the newest has the hash {head}. Keep that hash somewhere else: anyone "
-    "who can write to the database can forge a new chain, but not one that ends in this hash": (
-        "{count} 筆紀錄都完整；最新一筆的雜湊值是 {head}。請把這個雜湊值存到別處："
-        "能寫入資料庫的人可以偽造一條新的鏈，但無法讓它以這個雜湊值結尾"
+    "{count} records are intact, from {since} on; the newest has the hash {head}. Keep that hash somewhere "
+    "else: anyone who can write to the database can forge a new chain, but not one that ends in this "
+    "hash. Older records are deleted after keep_days and above keep_rows; that somebody deleted them "
+    "before is not seen here: keep an export if you need them": (
+        "從 {since} 起的 {count} 筆紀錄都完整；最新一筆的雜湊值是 {head}。請把這個雜湊值存到別處："
+        "能寫入資料庫的人可以偽造一條新的鏈，但無法讓它以這個雜湊值結尾。"
+        "更早的紀錄會在 keep_days 之後、或超過 keep_rows 時刪除；是否有人提前刪除，這裡看不出來：需要的話請保留一份匯出"
+    ),
+    "record {id}: another program wrote a value that is of the wrong kind ({names})": (
+        "紀錄 {id}：另一個程式寫入了種類不對的值（{names}）"
     ),
     # The policy.
     "{rule} allows too much: name a tool and what it may do": "{rule} 允許太多：請寫出工具，以及它可以做什麼",

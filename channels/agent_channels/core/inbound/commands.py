@@ -390,11 +390,12 @@ class Commands:
     def _forget_words(self, incoming: IncomingMessage, words: str) -> None:
         """Delete what holds every one of the words, or ask first."""
         message = incoming.message
-        if count := self._forgetting.has_to_ask(message.chat.id, words):
-            ask = self._forgetting.ask(self._adapter, message, words, count)
+        found = self._forgetting.find(message.chat.id, words, message.sender.id)
+        if found.has_to_be_asked(words):
+            ask = self._forgetting.ask(self._adapter, message, words, found)
             incoming.follow_ups.append(Courtesy(ask, message.sender.id, asked=True))
             return
-        self._say(incoming, self._forgetting.forget(message.chat.id, words, message.sender.id))
+        self._say(incoming, self._forgetting.forget(message.chat.id, words, message.sender.id, found.until))
         incoming.follow_ups.append(self._forgetting.empty_journal)
 
     async def _export(self, message: Message) -> None:

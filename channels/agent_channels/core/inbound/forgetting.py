@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from agent_channels.core.buttons.forget_offers import forget_grid
+import time
+from dataclasses import dataclass
+
+from agent_channels.core.buttons.forget_offers import Until, forget_grid
 from agent_channels.core.buttons.offers import send_offer
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message
@@ -12,11 +15,31 @@ from agent_channels.core.journal.history import holds_words
 from agent_channels.core.scheduling import FollowUp
 from agent_channels.core.services import Services
 
-__all__ = ["Forgetting"]
+__all__ = ["Forgetting", "Found"]
 
 # Fewer letters are in nearly every message, and more messages are hardly meant without looking.
 LETTERS_MIN, AT_ONCE_MAX = 3, 20
 TTL_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What has some words in it: ids of each kind, and how far was looked."""
+
+    lines: list[int]
+    entries: list[int]
+    overheard: list[int]
+    answers: list[int]
+    prompts: list[str]
+    panels: list[str]
+    records: list[int]
+    until: Until
+
+    def has_to_be_asked(self, words: str) -> bool:
+        """Return True if that is so much, or the words so short, that nothing of it is deleted without asking."""
+        kinds = (self.lines, self.entries, self.overheard, self.answers, self.prompts, self.panels, self.records)
+        most = max(map(len, kinds))
+        return most > (AT_ONCE_MAX if len("".join(words.split())) >= LETTERS_MIN else 0)
 
 
 class Forgetting:
@@ -25,20 +48,44 @@ class Forgetting:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def has_to_ask(self, chat_id: str, words: str) -> int:
-        """Return how many saved messages there are, if they are so many or the words so short that it is asked first.
+    def find(self, chat_id: str, words: str, user_id: str, until: Until | None = None) -> Found:
+        """Return what is saved of a chat with these words in it, and which records of it and of this person have them.
 
-        Otherwise 0.
+        `until`: no more than was found then.
         """
-        count = self._services.history.count_matching(chat_id, words)
-        return count if len("".join(words.split())) < LETTERS_MIN or count > AT_ONCE_MAX else 0
+        services, holds = self._services, holds_words(words)
+        until = until or self._now()
+        # What others did is the operator's to keep.
+        records = services.audit.matching({user_id, chat_id}, holds)
+        return Found(
+            [one for one in services.history.matching(chat_id, holds) if one <= until.history],
+            [one for one in services.inbox.matching(chat_id, holds) if one <= until.inbox],
+            services.group_context.matching(chat_id, holds, until.at),
+            [one for one in services.final_answers.matching(chat_id, holds) if one <= until.answers],
+            services.prompts.matching(chat_id, holds, until.panels_at),
+            services.panels.matching(chat_id, holds, until.panels_at),
+            [one for one in records if one <= until.audit],
+            until,
+        )
 
-    def ask(self, adapter: Adapter, message: Message, words: str, count: int) -> FollowUp:
+    def _now(self) -> Until:
+        newest = (
+            self._services.store.value(f"SELECT coalesce(max(id), 0) FROM {table}")
+            for table in ("history", "inbox", "final_answers", "audit")
+        )
+        return Until(*newest, time.time(), self._services.prompts.now())
+
+    def ask(self, adapter: Adapter, message: Message, words: str, found: Found) -> FollowUp:
         """Return the call that asks who wants it whether it is meant."""
-        panels, grid = self._services.panels, forget_grid(words, count)
+        panels, count = self._services.panels, len(found.lines)
+        grid = forget_grid(words, count, found.until)
+        others = len(found.prompts) + len(found.panels) + len(found.entries)
+        others += len(found.overheard) + len(found.answers)
         outgoing = Outgoing(
             message.chat.id,
-            translate("session_forget_ask", count=f"{count:,}"),
+            translate(
+                "session_forget_ask", count=f"{count:,}", others=f"{others:,}", records=f"{len(found.records):,}"
+            ),
             # A command from a menu is no message.
             reply_to=message.message_id if message.answer_id is None else None,
             thread_id=message.thread_id,
@@ -53,20 +100,19 @@ class Forgetting:
 
         return follow_up
 
-    def forget(self, chat_id: str, words: str, user_id: str) -> str:
-        """Delete it, for the person with this id; return the sentence that says how much that was."""
-        services, holds = self._services, holds_words(words)
+    def forget(self, chat_id: str, words: str, user_id: str, until: Until) -> str:
+        """Delete what was found until then, for the person with this id; return the sentence that says how much."""
+        services = self._services
         with services.store.transaction():
-            lines = services.history.forget_matching(chat_id, words)
-            services.inbox.forget_matching(chat_id, holds)
-            services.group_context.forget_matching(chat_id, holds)
-            services.final_answers.forget_matching(chat_id, holds)
-            services.prompts.forget_matching(chat_id, holds)
-            services.panels.forget_matching(chat_id, holds)
-            # What others did is the operator's to keep.
-            subject = None if services.access.is_approver(user_id) else user_id
-            records = services.audit.forget(holds, user_id, subject=subject)
-        return translate("session_forgotten", count=lines, records=records)
+            found = self.find(chat_id, words, user_id, until)
+            services.history.forget_lines(found.lines)
+            services.inbox.forget_entries(found.entries)
+            services.group_context.forget_lines(found.overheard)
+            services.final_answers.forget(found.answers)
+            services.prompts.forget(found.prompts)
+            services.panels.forget(found.panels)
+            services.audit.forget(found.records, user_id)
+        return translate("session_forgotten", count=len(found.lines), records=len(found.records))
 
     async def empty_journal(self) -> None:
         """Leave nothing of it in the database's journal."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from agent_channels.core.contract.messages import Message
@@ -73,12 +73,15 @@ class GroupContext:
         ]
         return json.dumps(lines, ensure_ascii=False)
 
-    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> None:
-        """Delete what was kept of a chat and is `wanted`."""
-        rows = self.store.rows("SELECT id, user, text FROM group_context WHERE chat_id = ?", chat_id)
+    def matching(self, chat_id: str, wanted: Callable[[str], bool], until: float) -> list[int]:
+        """Return the ids of what was said in a chat until then (epoch seconds), was kept and is `wanted`."""
+        rows = self.store.rows("SELECT id, user, text FROM group_context WHERE chat_id = ? AND at <= ?", chat_id, until)
+        return [row["id"] for row in rows if wanted(f"{row['user']}\n{row['text']}")]
+
+    def forget_lines(self, ids: Iterable[int]) -> None:
+        """Delete some of what was kept."""
         with self.store.transaction() as db:
-            ids = [(row["id"],) for row in rows if wanted(f"{row['user']}\n{row['text']}")]
-            db.executemany("DELETE FROM group_context WHERE id = ?", ids)
+            db.executemany("DELETE FROM group_context WHERE id = ?", [(one,) for one in ids])
 
     def forget(self, chat_id: str) -> None:
         """Delete what was kept of a chat."""

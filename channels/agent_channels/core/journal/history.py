@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -283,20 +283,14 @@ class History:
         """Delete everything said in a chat; return how many lines."""
         return self._delete("chat_id = ?", (chat_id,))
 
-    def count_matching(self, chat_id: str, words: str) -> int:
-        """Return how many lines of a chat hold every one of the words, as a search finds them."""
-        holds = holds_words(words)
-        return sum(
-            holds(row["sought"]) for row in self.store.rows("SELECT sought FROM history WHERE chat_id = ?", chat_id)
-        )
+    def matching(self, chat_id: str, wanted: Callable[[str], bool]) -> list[int]:
+        """Return the ids of a chat's lines that are `wanted` by what a search looks at."""
+        rows = self.store.rows("SELECT id, sought FROM history WHERE chat_id = ?", chat_id)
+        return [row["id"] for row in rows if wanted(row["sought"])]
 
-    def forget_matching(self, chat_id: str, words: str) -> int:
-        """Delete the lines of a chat that hold every one of the words, as a search finds them; return how many."""
-        holds, deleted = holds_words(words), 0
-        for row in self.store.rows("SELECT id, sought FROM history WHERE chat_id = ?", chat_id):
-            if holds(row["sought"]):
-                deleted += self._delete("id = ?", (row["id"],))
-        return deleted
+    def forget_lines(self, ids: Iterable[int]) -> int:
+        """Delete lines; return how many."""
+        return sum(self._delete("id = ?", (one,)) for one in ids)
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` lines said before then (epoch seconds); return how many."""

@@ -886,21 +886,23 @@ class Inbox:
                 (chat_id,),
             )
 
-    def forget_matching(self, chat_id: str, wanted: Callable[[str], bool]) -> int:
-        """Delete what was said in a chat, is over and is `wanted`; the rows stay for deduplication. Return how many."""
+    def matching(self, chat_id: str, wanted: Callable[[str], bool]) -> list[int]:
+        """Return the ids of what was said in a chat, is over and is `wanted`."""
         rows = self.store.rows(
             f"SELECT id, content, meta FROM inbox WHERE chat_id = ? AND content IS NOT NULL AND state IN {_OVER}",
             chat_id,
         )
         # With the value of a button that was tapped, what was quoted, and the names of files.
-        ids = [(row["id"],) for row in rows if wanted("\n".join([row["content"], *_readable(row["meta"])]))]
+        return [row["id"] for row in rows if wanted("\n".join([row["content"], *_readable(row["meta"])]))]
+
+    def forget_entries(self, ids: Iterable[int]) -> None:
+        """Delete what was said; the rows stay for deduplication."""
         with self.store.transaction() as db:
             db.executemany(
                 "UPDATE inbox SET payload = '', content = NULL, meta = NULL, image = NULL, attachments = NULL, "
                 "group_messages = NULL WHERE id = ?",
-                ids,
+                [(one,) for one in ids],
             )
-        return len(ids)
 
     def prune(self, before: float, keep_rows: int, limit: int) -> int:
         """Delete at most `limit` ended entries that arrived before then, and at most `limit` above `keep_rows`.

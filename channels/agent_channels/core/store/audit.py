@@ -11,7 +11,7 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent_channels.core.i18n.sentences import sentence
@@ -30,6 +30,7 @@ DETAIL_MAX = 1000
 FORGET = "forget"
 # So many ids fit into one record.
 FORGET_STEP = 50
+ID_MIN, ID_MAX = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,10 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found: how many rows, the hash of the newest, and everything that is wrong."""
+    """What was found: how many rows, when the oldest of them was made, the newest's hash, and everything wrong."""
 
     rows: int
+    since: float | None
     head: str
     broken: tuple[Broken, ...]
 
@@ -99,32 +101,40 @@ class Audit:
 
     def latest(self, limit: int) -> list[Row]:
         """Return the newest records, newest first, with every column; at: epoch seconds."""
-        return self.store.rows("SELECT * FROM audit ORDER BY id DESC LIMIT ?", limit)
+        return self.store.rows_as_found("SELECT * FROM audit ORDER BY id DESC LIMIT ?", limit)
 
-    def all(self, since: float = 0.0) -> Iterator[Row]:
-        """Yield every record made since then (epoch seconds), oldest first, with every column."""
-        last = 0
+    def all(self, since: float | None = None) -> Iterator[Row]:
+        """Yield every record, or those made since then (epoch seconds), oldest first, with every column.
+
+        A row that something else wrote may have any id, and any value.
+        """
+        first: int | None = ID_MIN
         # In pages: a read that is held open would keep the database from being checkpointed.
-        while rows := self.store.rows(
-            "SELECT * FROM audit WHERE id > ? AND at >= ? ORDER BY id LIMIT ?", last, since, PAGE
-        ):
+        while first is not None and (
+            rows := self.store.rows_as_found(
+                "SELECT * FROM audit WHERE id >= ? AND (? IS NULL OR at >= ?) ORDER BY id LIMIT ?",
+                first, since, since, PAGE,
+            )
+        ):  # fmt: skip
             yield from rows
             last = rows[-1]["id"]
+            first = None if last == ID_MAX else last + 1
 
     def verify(self) -> Verified:
         """Look at every row; return what is wrong."""
         head = self._facts.get(_HEAD)
         broken: list[Broken] = []
-        before, count = self._facts.get(_ANCHOR) or "", 0
+        before, count, since = self._facts.get(_ANCHOR) or "", 0, None
         forgotten = {
             int(number)
-            for row in self.store.rows("SELECT detail FROM audit WHERE what = ?", FORGET)
-            for number in re.findall(r"\d+", (row["detail"] or "").partition(":")[2])
+            for row in self.store.rows_as_found("SELECT detail FROM audit WHERE what = ?", FORGET)
+            for number in re.findall(r"\d+", str(row["detail"] or "").partition(":")[2])
         }
         # Without one, these are records of an earlier version, which had no chain; or somebody removed it.
         chained = head is not None or self._is_chained()
         for row in self.all():
             count += 1
+            since = row["at"] if since is None else since
             if not chained:
                 continue
             if not row["hash"]:
@@ -146,28 +156,31 @@ class Audit:
                 else sentence("rows after this one were removed")
             )
             broken.append(Broken(int(newest), why))
-        return Verified(count, head or "", tuple(broken))
+        return Verified(count, since, head or "", tuple(broken))
 
-    def forget(self, wanted: Callable[[str], bool], by: str, *, subject: str | None = None) -> int:
-        """Delete the words of records that are `wanted`, of one `subject` or of all; return how many.
+    def matching(self, subjects: Collection[str], wanted: Callable[[str], bool]) -> list[int]:
+        """Return the ids of records whose words are `wanted`, and that concern one of these people and chats."""
+        return [
+            row["id"]
+            for row in self.all()
+            if row["detail"]
+            and isinstance(row["detail"], str)
+            and row["subject"] in subjects
+            and row["what"] != FORGET
+            and wanted(row["detail"])
+        ]
+
+    def forget(self, ids: Sequence[int], by: str) -> None:
+        """Delete the words of records.
 
         That they were, and by whose wish, is a record of its own, which the chain asks for.
         """
         with self.store.transaction() as db:
-            ids = [
-                row["id"]
-                for row in self.all()
-                if row["detail"]
-                and subject in {None, row["subject"]}
-                and row["what"] != FORGET
-                and wanted(row["detail"])
-            ]
             if ids and self._facts.get(_HEAD) is None and not self._is_chained():
                 self._begin_chain(db)
             for some in (ids[i : i + FORGET_STEP] for i in range(0, len(ids), FORGET_STEP)):
                 db.executemany("UPDATE audit SET detail = NULL, salt = NULL WHERE id = ?", [(one,) for one in some])
                 self.add(FORGET, by, f"the words of the records: {' '.join(map(str, some))}")
-        return len(ids)
 
     def prune(self, before: float, keep_rows: int, limit: int) -> int:
         """Delete at most `limit` of the oldest records: those made before then, and those above `keep_rows`.
@@ -176,10 +189,12 @@ class Audit:
         """
         oldest_kept = (self.store.value("SELECT max(id) FROM audit") or 0) - keep_rows
         with self.store.transaction() as db:
-            rows = self.store.rows("SELECT id, at, hash FROM audit ORDER BY id LIMIT ?", limit)
+            rows = self.store.rows_as_found(
+                "SELECT id, at < ? AS is_old, hash FROM audit ORDER BY id LIMIT ?", before, limit
+            )
             last = None
             for row in rows:
-                if row["at"] >= before and row["id"] > oldest_kept:
+                if not row["is_old"] and row["id"] > oldest_kept:
                     break
                 last = row
             if last is None:
@@ -189,8 +204,13 @@ class Audit:
 
 
 def _hash_of_words(salt: str | None, detail: str | None) -> str:
-    return hashlib.sha256(json.dumps([salt, detail]).encode()).hexdigest()
+    return _digest([salt, detail])
 
 
 def _hash(before: str | None, row_id: int, values: tuple[object, ...]) -> str:
-    return hashlib.sha256(json.dumps([before, row_id, *values]).encode()).hexdigest()
+    return _digest([before, row_id, *values])
+
+
+def _digest(values: list[object]) -> str:
+    # Bytes, which this program never writes, are unlike every text.
+    return hashlib.sha256(json.dumps(values, default=lambda value: {"bytes": value.hex()}).encode()).hexdigest()

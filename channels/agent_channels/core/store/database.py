@@ -245,6 +245,14 @@ class Store:
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self.path, error) from error
 
+    def rows_as_found(self, sql: str, *values: Any) -> list[Row]:
+        """Like `rows`, for what another program may have written: bytes that are not UTF-8 are shown as escapes."""
+        self._db.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
+        try:
+            return self.rows(sql, *values)
+        finally:
+            self._db.text_factory = str
+
     def row(self, sql: str, *values: Any) -> Row | None:
         """Return the first row of a query, or None. Raises `StoreError`."""
         try:
