@@ -113,7 +113,7 @@ def test_records_alone_are_asked_about_too(services: Services, forgetting: Forge
 
 def test_what_others_did_stays(services: Services, forgetting: Forgetting) -> None:
     """In the records only what this person did goes, and what concerns this chat; for an approver too."""
-    services.access.allow("7")
+    services.access.allow("7", by="cli")
     services.access.set_approver("7", approver=True)
     for subject in ("7", "1", "8", "2", None):
         services.audit.add("command", subject, f"the {WORD}; chat 1")
