@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
+from agent_channels.core.errors import Refused
 from agent_channels.core.text.video_links import link_to
 from agent_channels.recipes.yt2pdf.check import check_summary, lead_of
+from agent_channels.recipes.yt2pdf.pdf import render_pdf
 from agent_channels.recipes.yt2pdf.video import Video
 from summaries import ID, long_summary, summary
 
@@ -131,3 +134,31 @@ def test_whatever_is_given_is_answered(video: Video, text: str) -> None:
     """With problems, and never an error."""
     for language in ("en", "zh-TW"):
         assert kinds(video, language, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("# A\n\n## " + "word " * 4000, 3, "the heading has"),
+        ("# A\n\n" + "word " * 1100, 3, "the paragraph has"),
+        ("# A\n\n## " + "x" * 20_000, 3, "longer than 1,000"),
+        ("# A\n\n" + "[ " * 20_000, 0, "of '['"),
+        ("# A\n\n|a|b|\n|-|-|\n" + "|x|y|\n" * 3000, 204, "more than 200 rows in tables"),
+        ("# A\n\n" + "- a\n" * 3000, 1002, "more than 1,000 parts"),
+        ("word " * 30_000, 0, "150,000 characters"),
+    ],
+)
+def test_what_takes_too_long_to_lay_out_is_named(video: Video, text: str, line: int, said: str) -> None:
+    """With its line and what to do, by the check and by whoever asks for the pages all the same."""
+    (problem,) = check_summary(video, "en", text).problems
+    assert (problem.kind, problem.line, said in problem.text) == ("size", line, True)
+    with pytest.raises(Refused, match=re.escape(problem.text)):
+        render_pdf(video, "en", text, None)
+
+
+def test_a_time_of_thousands_of_digits_is_no_moment(video: Video) -> None:
+    """Neither in the address nor in the words of a link."""
+    digits = "9" * 900
+    links = f"[1:02](https://youtu.be/{ID}?t={digits}) [{digits}]({AT}) [1:02](https://youtu.be/{ID}?t={digits}m)"
+    assert check_summary(video, "en", summary("en") + links).words
+    assert check_summary(video, "en", f"[1](https://youtu.be/{ID}?t={'9' * 5000})").problems[0].kind == "size"

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from agent_channels.core.errors import Refused
-from agent_channels.recipes.yt2pdf.pdf import MARKDOWN_MAX, Pdf, render_pdf, to_html
+from agent_channels.recipes.yt2pdf.pdf import Pdf, render_pdf, to_html
 from agent_channels.recipes.yt2pdf.picture import fetch_picture, redrawn
+from agent_channels.recipes.yt2pdf.size import MARKDOWN_MAX
 from agent_channels.recipes.yt2pdf.video import Video
 from summaries import ID, summary
 from video_site import SiteVideo, VideoSite, picture
@@ -219,7 +220,7 @@ def test_a_title_is_there_without_one(video: Video) -> None:
 
 def test_too_much_is_refused(video: Video) -> None:
     """What is no summary is not laid out for minutes."""
-    with pytest.raises(Refused, match="400,001"):
+    with pytest.raises(Refused, match="100,001"):
         render_pdf(video, "en", "x" * (MARKDOWN_MAX + 1), None)
 
 

@@ -15,11 +15,12 @@ from markdown_it.token import Token
 from agent_channels.core.text.markdown_parser import parser
 from agent_channels.core.text.sanitize import scrub
 from agent_channels.core.text.video_links import link_to, link_video
+from agent_channels.recipes.yt2pdf.size import oversized
 from agent_channels.recipes.yt2pdf.video import Video, clock
 
 __all__ = ["Checked", "Problem", "check_summary", "lead_of"]
 
-ProblemKind = Literal["title", "lead", "words", "link", "tags", "html", "simplified", "language"]
+ProblemKind = Literal["title", "lead", "words", "link", "tags", "html", "simplified", "language", "size"]
 # How many words a summary of one minute has, at least and at most; and whatever the length, the fewest and the most.
 WORDS_A_MINUTE, FEWEST, MOST = (8.0, 40.0), (80, 700), (350, 4000)
 # A text in Chinese has so many characters for each word of English.
@@ -36,7 +37,7 @@ _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+[」�
 _HTML = re.compile(r"</?[a-zA-Z][a-zA-Z0-9]*(?:\s[^<>]*)?/?>")
 _TAG_LINE = re.compile(r"(?:tags|標籤)\s*[:：]\s*(.*)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"#[^\W_](?:[\w-]*\w)?")
-_SECONDS = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_SECONDS = re.compile(r"(?:(\d{1,7})h)?(?:(\d{1,7})m)?(?:(\d{1,7})s?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +75,27 @@ class _Block(NamedTuple):
 
 def check_summary(video: Video, language: str, markdown: str, *, timed: bool = True) -> Checked:
     """Return what is wrong with a summary. `timed`: its transcript has times that the summary can link to."""
-    blocks = list(_blocks(markdown))
-    problems = [
-        *_form(blocks),
-        *_links(video, blocks, timed=timed),
-        *_tags(blocks),
-        *_html(blocks),
-        *(_simplified(blocks) if language == "zh-TW" else ()),
-        *_languages(language, blocks),
-    ]
+    too_large = oversized(markdown)
+    # Reading what is that large takes too long as well.
+    blocks = [] if too_large else list(_blocks(markdown))
+    problems = (
+        [Problem("size", *too_large)]
+        if too_large
+        else [
+            *_form(blocks),
+            *_links(video, blocks, timed=timed),
+            *_tags(blocks),
+            *_html(blocks),
+            *(_simplified(blocks) if language == "zh-TW" else ()),
+            *_languages(language, blocks),
+        ]
+    )
     counted = _count(language, blocks)
     minutes, scale = video.length_s / 60, HAN_A_WORD if language == "zh-TW" else 1.0
     least = int(scale * min(max(FEWEST[0], WORDS_A_MINUTE[0] * minutes), FEWEST[1]))
     most = int(scale * min(max(MOST[0], WORDS_A_MINUTE[1] * minutes), MOST[1]))
     unit = "Chinese characters" if language == "zh-TW" else "words"
-    if not least <= counted <= most:
+    if not too_large and not least <= counted <= most:
         said = f"it has {counted} {unit}; a video of {video.length} takes {least} to {most}"
         problems.insert(0, Problem("words", 0, said))
     links = sum(len(block.links) for block in blocks)
@@ -128,7 +135,7 @@ def _links(video: Video, blocks: Sequence[_Block], *, timed: bool) -> Iterator[P
                 yield Problem("link", block.line, f"{address} leads to another video; this one is {video.link}")
             elif at is not None and at >= max(video.length_s, 1):
                 yield Problem("link", block.line, f"{address} lies behind the end of the video, {video.length}")
-            elif at is not None and re.fullmatch(r"[\d:]+", words) and words not in _clocks(at):
+            elif at is not None and re.fullmatch(r"[\d:]{1,12}", words) and words not in _clocks(at):
                 yield Problem(
                     "link", block.line, f"[{words}] leads to {clock(at)}; the link is {link_to(video.id, _read(words))}"
                 )

@@ -22,11 +22,11 @@ from agent_channels.core.errors import Refused
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.text.markdown_parser import parser
 from agent_channels.core.text.sanitize import scrub
+from agent_channels.recipes.yt2pdf.size import oversized
 from agent_channels.recipes.yt2pdf.video import Video
 
-__all__ = ["MARKDOWN_MAX", "Pdf", "render_pdf", "to_html"]
+__all__ = ["Pdf", "render_pdf", "to_html"]
 
-MARKDOWN_MAX = 400_000
 _TAGS = {
     "a", "b", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s",
     "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
@@ -83,8 +83,9 @@ def render_pdf(video: Video, language: str, markdown: str, picture: bytes | None
 
     Raises `Refused` for a text that is no summary, or if the renderer lacks a library of the system.
     """
-    if len(markdown) > MARKDOWN_MAX:
-        raise Refused(f"the summary has {len(markdown):,} characters; at most {MARKDOWN_MAX:,} are made into a PDF")
+    if (problem := oversized(markdown)) is not None:
+        line, said = problem
+        raise Refused(f"line {line}: {said}" if line else said)
     try:
         weasyprint = importlib.import_module("weasyprint")
         urls = importlib.import_module("weasyprint.urls")
