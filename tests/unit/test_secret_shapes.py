@@ -193,6 +193,23 @@ def test_a_value_counts_by_its_name_only_if_it_looks_random() -> None:
     assert mask_shapes(f"build_id={random_value}") == f"build_id={random_value}"
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "**API_KEY:** {}", "**API_KEY**: {}", "`API_KEY` = `{}`", "| API_KEY | {} |", "|API_KEY|{}|",
+        "| `API_KEY` | `{}` |",
+        "- **API key**: `{}`", "API_KEY=**{}**", "API_KEY=<b>{}</b>", "<b>API_KEY</b>: <code>{}</code>",
+        '<td>API_KEY:</td><td class="x">{}</td>', "API_KEY：{}", "密碼：{}", "金鑰＝{}", "API_KEY: ||{}||",
+        "*password*: *{}*",
+    ],
+)  # fmt: skip
+def test_formatting_between_a_name_and_its_value_hides_nothing(frame: str) -> None:
+    """Neither Markdown's marks, a table, tags nor full-width signs; what is ordinary there stays."""
+    masked = mask_shapes(frame.format("x9Kd72mQpL4vT8wZ1bN6"))
+    assert masked == frame.format(SECRET)
+    assert mask_shapes(frame.format("some_ordinary_words_here")) == frame.format("some_ordinary_words_here")
+
+
 def test_several_secrets_in_one_text_are_counted_each() -> None:
     """A thousand in one text, and what stands between them stays."""
     secrets = planted(1000)

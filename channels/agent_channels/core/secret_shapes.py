@@ -220,28 +220,44 @@ SHAPES: tuple[Shape, ...] = (
 BY_NAME = "a value called secret"
 _SENSITIVE = re.compile(
     r"(?:token|secret|passw(?:or)?d|passphrase|credential|(?:api|access|auth|private|account|signing|encryption|master)"
-    r"[_-]?key|_key|_pass|_pwd|_auth)s?\\?[\"']?\s{0,3}$"
+    r"[ _-]?key|_key|_pass|_pwd|_auth|密[碼码鑰钥]|[金私]鑰|私钥|權杖|令牌|口令)s?"
+    # Formatting may end there.
+    r"(?:\\?[\"']|[*_`~|]{1,3}|</\w{1,10}>){0,3}\s{0,3}$"
 )
 # One of these is in every such name; looking for them is cheaper.
-_WORDS = ("token", "secret", "pass", "credential", "key", "_pwd", "_auth")
+_WORDS = (
+    "token", "secret", "pass", "credential", "key", "_pwd", "_auth", "密", "鑰", "钥", "權杖", "令牌", "口令",
+)  # fmt: skip
 _NAME_MAX, _BEFORE_MAX = 40, 160
-_BEFORE_VALUE = frozenset("=:>\"'` \t.~")
-_ASSIGNED = re.compile(r"[=:]>?[ \t]{0,4}(?P<quote>\\?[\"'`]?)(?P<value>[A-Za-z0-9+/_.~-]{16,512}={0,2})")
+_BEFORE_VALUE = frozenset("=:>\"'` \t.~*|：＝")
+# What stands between a name and its value: also a table's line. No more than so many of them, and of what is around
+# them, are gone back over.
+_SEPARATORS, _SEPARATORS_MAX, _BETWEEN_MAX = "=:|：＝", 4, 64
+# Formatting may begin before the value: marks of Markdown, or tags.
+_ASSIGNED = re.compile(
+    r"[=:|：＝]>?(?:[ \t*|]|</?\w[^<>\n]{0,40}>){0,8}(?P<quote>\\?[\"'`]?)(?P<value>[A-Za-z0-9+/_.~-]{16,512}={0,2})"
+)
 
 
 def _find_by_name(text: str, start: int, end: int) -> Iterator[FoundSecret]:
     """Yield the value that a run of letters and digits is, or is a part of, if its name says that it is secret."""
     before = text[max(0, start - _BEFORE_MAX) : start]
-    at = max(before.rfind("="), before.rfind(":"))
-    name = before[max(0, at - _NAME_MAX) : max(0, at)].lower()
-    if not any(word in name for word in _WORDS) or not _SENSITIVE.search(name):
+    at = len(before)
+    for _ in range(_SEPARATORS_MAX):
+        at = max(before.rfind(one, 0, at) for one in _SEPARATORS)
+        if at < 0 or len(before) - at > _BETWEEN_MAX:
+            return
+        name = before[max(0, at - _NAME_MAX) : at].lower()
+        if any(word in name for word in _WORDS) and _SENSITIVE.search(name):
+            break
+    else:
         return
     match = _ASSIGNED.match(text, start - len(before) + at)
     if match is None or match.end("value") < end:
         return
     quote, after = match["quote"], text[match.end() : match.end() + len(match["quote"] or " ")]
     # The whole value, and not the beginning of a call or of a path.
-    whole = after == quote if quote else not after or after > "\x7f" or after in " \t\r\n;,&|'\"`)}]\\<"
+    whole = after == quote if quote else not after or after > "\x7f" or after in " \t\r\n;,&|*'\"`)}]\\<"
     if whole and _looks_random(match["value"]):
         yield FoundSecret(match.start("value"), match.end("value"), BY_NAME)
 

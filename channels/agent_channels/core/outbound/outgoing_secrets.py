@@ -12,7 +12,7 @@ from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.compose import shown_forms
 from agent_channels.core.scheduling import Wakeups
-from agent_channels.core.secret_shapes import SECRET, find_secrets, mask_shapes
+from agent_channels.core.secret_shapes import BY_NAME, SECRET, find_secrets, mask_shapes
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Secrets
 from agent_channels.core.text.formatted_text import RenderedPart
@@ -52,19 +52,25 @@ class OutgoingSecrets:
         if self.mode == "off":
             return Cleared(text)
         found = find_secrets(text)
+        # What is one only without its formatting is masked once it is rendered.
+        formatted = 0 if found else max(len(find_secrets(shown)) for shown in shown_forms(text))
         # Labels are masked from the beginning, and are never sent otherwise.
         on_buttons = sum(button.label.count(SECRET) for row in grid or () for button in row)
-        if not found and not on_buttons:
+        if not found and not formatted and not on_buttons:
             return Cleared(text)
-        kinds = counted_kinds([one.kind for one in found] + ["a secret on a button"] * on_buttons)
+        kinds = counted_kinds(
+            [one.kind for one in found] + [BY_NAME] * formatted + ["a secret on a button"] * on_buttons
+        )
         if self.mode == "block":
             self._services.audit.add("secrets blocked", chat_id, kinds)
             raise Refused(f"the message holds {kinds}, and this project sends none (secrets: block); leave it out")
         masked = mask_shapes(text, found)
         answer = MASKED
-        if found and self.mode == "ask":
-            head = translate("card_secrets_head", count=len(found), chat=self._named(chat_id))
-            answer = await self._ask(head, _excerpt(masked), (MASKED, AS_IT_IS, NOT)) or MASKED
+        if (found or formatted) and self.mode == "ask":
+            head = translate("card_secrets_head", count=len(found) + formatted, chat=self._named(chat_id))
+            # Whatever the formatting splits is not shown on the card either.
+            shown = masked if found else max(map(mask_shapes, shown_forms(text)), key=lambda one: one.count(SECRET))
+            answer = await self._ask(head, _excerpt(shown), (MASKED, AS_IT_IS, NOT)) or MASKED
         if answer == NOT:
             self._services.audit.add("secrets not sent", chat_id, kinds)
             raise Refused(f"the message holds {kinds}, and an approver decided not to send it; leave the secret out")
