@@ -30,13 +30,14 @@ from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.store.database import Store
 from agent_channels.registry import channel
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.slack.sandbox import SlackSandbox
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from hubs import BOT, Hub, facts_of
 from wire_host import PATIENCE_S
 
 __all__ = ["HubReading", "group", "reading"]
 
-Sandbox = TelegramSandbox | DiscordSandbox
+Sandbox = TelegramSandbox | DiscordSandbox | SlackSandbox
 DOMAIN, READER = "desk", "rrrrrrrr"
 LOOK_EVERY_S = 0.02
 # What the reader and a keeper look for themselves in case nothing wakes them; here most changes are rows that nobody
@@ -57,7 +58,7 @@ class HubReading:
         self.got: dict[str, list[Inbound]] = {}
 
     async def member(
-        self, name: str, *people: int, approvers: Sequence[int] = (), groups: dict[int, MemberGroup] | None = None,
+        self, name: str, *people: int | str, approvers: Sequence[int] = (), groups: dict[int, MemberGroup] | None = None,
         **facts: Any,
     ) -> str:  # fmt: skip
         """Adds a project, or changes it; its id is its name twice and a bit."""
@@ -129,12 +130,15 @@ class HubReading:
 @asynccontextmanager
 async def reading(sandbox: Sandbox, made_hub: Hub, folder: Path) -> AsyncIterator[HubReading]:
     """Reads until the block's end."""
-    name = "telegram" if isinstance(sandbox, TelegramSandbox) else "discord"
-    environ = {f"{name.upper()}_STATE_DIR": str(folder / "state"), f"{name.upper()}_BOT_TOKEN": sandbox.token}
-    if isinstance(sandbox, TelegramSandbox):
-        environ |= {"TELEGRAM_API_ROOT": sandbox.root, "TELEGRAM_POLL_TIMEOUT_S": "1"}
-    else:
-        environ |= {"DISCORD_API_ROOT": sandbox.root, "DISCORD_GATEWAY_URL": sandbox.gateway_url}
+    match sandbox:
+        case TelegramSandbox():
+            name, more = "telegram", {"POLL_TIMEOUT_S": "1"}
+        case DiscordSandbox():
+            name, more = "discord", {"GATEWAY_URL": sandbox.gateway_url}
+        case SlackSandbox():
+            name, more = "slack", {"APP_TOKEN": sandbox.app_token}
+    given = {"STATE_DIR": str(folder / "state"), "BOT_TOKEN": sandbox.token, "API_ROOT": sandbox.root} | more
+    environ = {f"{name.upper()}_{key}": value for key, value in given.items()}
     row, env = channel(name), Environment(name, environ)
     async with AsyncExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -161,7 +165,7 @@ async def reading(sandbox: Sandbox, made_hub: Hub, folder: Path) -> AsyncIterato
         # A fixture ends in another task than it began in.
         task = asyncio.create_task(work())
         stack.push_async_callback(_ended, task)
-        if isinstance(sandbox, DiscordSandbox):
+        if isinstance(sandbox, DiscordSandbox | SlackSandbox):
             await sandbox.wait_for(lambda: sandbox.connected, PATIENCE_S)
         yield HubReading(hub, adapter, hub_chat, router)
 

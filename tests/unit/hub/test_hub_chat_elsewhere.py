@@ -1,4 +1,6 @@
-"""The same where a thread is a chat of its own and commands from a menu are answered to whoever chose them alone."""
+"""The same where a thread is a chat of its own and commands from a menu are answered to whoever chose them alone, and
+where an answer to a message makes a thread of it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from agent_channels.core.inbound.command_menu import command_menu
 from agent_channels.core.runtime.hub import away
 from agent_channels.sandbox.discord.people import DiscordPerson
 from agent_channels.sandbox.discord.sandbox import DiscordSandbox
+from agent_channels.sandbox.slack.sandbox import SlackSandbox
 from hub_reading import HubReading, group, reading
 from hubs import Hub
 
@@ -141,3 +144,23 @@ async def test_a_start_is_offered_and_asked_for(
     ann.tap(offer["id"], label="Start")
     await desk.when(lambda: not labels(ann.inbox[1]) and "Starting api… (" in ann.inbox[1]["content"])
     assert await desk.hub.starts.take([API]) == [StartRequest(API, str(ann.id), str(ann.dm.id), "")]
+
+
+async def test_a_question_under_a_message_is_about_the_chat(made_hub: Hub, tmp_path: Path) -> None:
+    """Asked in the thread that an answer to the message makes: the tap decides for the direct chat, and is kept."""
+    async with SlackSandbox() as slack, reading(slack, made_hub, tmp_path) as desk:
+        ann = slack.person("ann")
+        for name in ("api", "web"):
+            await desk.member(name, ann.id, enabled={})
+        first = ann.send("first")
+        question = await ann.next_message()
+        assert question["thread_ts"] == first["ts"]
+        ann.tap(question, label="web")
+        await desk.until(WEB, ["first"])
+        ann.send("second")
+        await desk.until(WEB, ["first", "second"])
+        await desk.when(lambda: "What you write next goes there too" in str(ann.inbox[0]["blocks"]))
+        assert [(route.kind, route.key, route.project) for route in await desk.hub.routes.all()] == [
+            ("person", ann.id, WEB)
+        ]
+        assert len(ann.inbox) == 1

@@ -211,6 +211,9 @@ class ProjectQuestions:
         """Count a tap on a question, if it counts. Raises `StoreError`."""
         question = await self._hub.questions.on(tap.chat.id, tap.message_id)
         member = self._member(project)
+        if question is not None:
+            # The place that was asked about: the question may stand in a thread under the message.
+            target = replace(target, thread_id=question.asked.thread_id or None)
         if question is None:
             self._voice.tell(tap, translate("tap_unknown"), alert=True)
             self._voice.close(tap, "")
