@@ -6,6 +6,7 @@ The adapter and the sandbox are real, and so is the hub on each engine; the proj
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import pytest
 
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import HubUnavailable
+from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.questions import Asked
+from agent_channels.core.hub.routes import RouteKind, RouteTarget
 from agent_channels.core.runtime.hub import away, questions
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -282,6 +285,73 @@ async def test_what_another_process_changed_counts_at_once(
         await desk.until(WEB, ["first", "known", "shut out there"])
     assert looked_up.await_count == 3
     assert await desk.texts(API) == ["moved"]
+
+
+async def seen(desk: HubReading, project: str) -> None:
+    """Waits a moment for something to wait for a project; where nothing may be stored yet, in vain."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.3):
+            while project not in await desk.hub.events.waiting():  # noqa: ASYNC110 - nothing tells of a commit
+                await asyncio.sleep(0.01)
+
+
+async def test_nothing_overtakes_what_comes_while_an_answer_is_recorded(
+    desk: HubReading, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message just before the answer counts, and one just after: both go to the project in their order."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    ann.send("first")
+    question = await ann.next_message()
+    record = desk.hub.routes.set
+
+    async def slow(kind: RouteKind, key: str, project: str, made_by: str) -> None:
+        await desk.texts(WEB)
+        ann.send("second")
+        await seen(desk, UNDECIDED)
+        await record(kind, key, project, made_by)
+        ann.send("third")
+        await seen(desk, WEB)
+        await desk.texts(WEB)
+
+    monkeypatch.setattr(desk.hub.routes, "set", slow)
+    ann.tap(question["message_id"], label="web")
+    await desk.until(WEB, ["first", "second", "third"])
+
+
+@pytest.mark.parametrize("looked_up", [False, True])
+async def test_what_waits_for_a_decision_is_decided_before_what_comes_next(
+    desk: HubReading, made_hub: Hub, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch, *, looked_up: bool
+) -> None:
+    """A route made at a terminal decides about what waits too, whether the reader has seen it by then or not."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    ann.send("first")
+    await ann.next_message()
+    # Nothing but the next message has the hub decide again.
+    monkeypatch.setattr(desk.chat.questions, "settle", AsyncMock())
+    async with made_hub.open() as other:
+        await other.routes.set("person", str(ann.id), WEB, "operator")
+    if looked_up:
+        await desk.hub.routes.facts([RouteTarget("message", str(ann.id), user_id=str(ann.id))])
+    ann.send("second")
+    await desk.until(WEB, ["first", "second"])
+
+
+async def test_a_question_that_nobody_answers_holds_nobody_up(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """In a group: what others say there goes on to the project that they chose."""
+    team = tg.group("Team", members=[ann, bob])
+    for name in ("api", "web"):
+        await desk.member(name, groups={team.id: group()})
+    await desk.hub.routes.set("person", str(bob.id), WEB, "test")
+    ann.send("@sandbox_bot mine", chat=team)
+    await team.next_message()
+    for number in range(2):
+        bob.send(f"@sandbox_bot {number}", chat=team)
+        await desk.until(WEB, [f"@sandbox_bot {one}" for one in range(number + 1)])
+    assert UNDECIDED in await desk.hub.events.waiting()
 
 
 async def test_a_correction_follows_its_message(desk: HubReading, ann: TelegramPerson) -> None:

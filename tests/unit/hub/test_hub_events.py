@@ -421,7 +421,9 @@ async def test_what_is_kept_costs_nothing(made_hub: Hub) -> None:
         db.set_trace_callback(statements.append)
         with hub.events.claiming("machine:1"):
             await hub.events.put([event(1), event(2, API)], {"a": "1"}, lease)
+            await hub.events.store([event(3)], lease, provided=hub.events.none_undecided("chat/"))
         claimed = await hub.events.claim(WEB, "machine:1", "machine", 9)
+        await hub.events.undecided()
         await hub.events.done(WEB, [one.event for one in claimed])
         await hub.events.waiting()
         await hub.events.undecided_of("1", "", "1")
@@ -430,7 +432,12 @@ async def test_what_is_kept_costs_nothing(made_hub: Hub) -> None:
         await hub.events.prune(72.0, 10)
         db.set_trace_callback(None)
         asked = {sql for sql in statements if "events" in sql}
-        assert len(asked) >= 8
+        assert len(asked) >= 10
+        undecided = [sql for sql in asked if "project = '' AND state = 'waiting'" in sql]
+        assert len(undecided) >= 3
+        for sql in undecided:
+            # Not even through those that nobody got, which are kept a while too.
+            assert "events_undecided" in str([row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]), sql
         for sql in asked:
             for row in db.execute(f"EXPLAIN QUERY PLAN {sql}"):
                 assert not re.search(r"SCAN events|autoindex_events_1 \(bot=\?\)", row[3]), (row[3], sql)

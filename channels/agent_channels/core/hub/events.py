@@ -32,6 +32,7 @@ def _open(table: str = "events") -> str:
 
 # SQLite takes an index of a part only where its own condition is repeated.
 _NOBODY = "state <> 'done' AND state = 'nobody'"
+_UNDECIDED = "project = '' AND state = 'waiting'"
 _ANY_OPEN = f"SELECT id FROM events WHERE bot = ? AND project = ? AND {_open()} LIMIT 1"
 
 
@@ -290,13 +291,24 @@ class Events:
 
     async def undecided(self, limit: int = 1000) -> list[Waiting]:
         """Return the events of which nobody knows yet whose they are, oldest first. Raises `StoreError`."""
-        return await self.waiting_for(UNDECIDED, limit)
+        async with self._db.reading() as tx:
+            rows = await tx.rows(
+                f"SELECT {_WAITING} FROM events WHERE bot = ? AND {_UNDECIDED} ORDER BY id LIMIT ?", self._bot, limit
+            )
+        return [_waiting(row) for row in rows]
+
+    def none_undecided(self, route_key: str) -> Statement:
+        """Return the condition that nothing with a route key waits for a decision."""
+        return (
+            f"NOT EXISTS (SELECT 1 FROM events WHERE bot = ? AND route_key = ? AND {_UNDECIDED})",
+            (self._bot, route_key),
+        )
 
     async def undecided_of(self, chat_id: str, thread_id: str, user_id: str) -> list[Waiting]:
         """Return every undecided event of a person in a place, oldest first. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = '' AND {_open()} "
+                f"SELECT {_WAITING} FROM events WHERE bot = ? AND {_UNDECIDED} "
                 "AND chat_id = ? AND thread_id = ? AND user_id = ? ORDER BY id",
                 self._bot, chat_id, thread_id, user_id,
             )  # fmt: skip
@@ -312,8 +324,7 @@ class Events:
             await record_messages(tx, self._bot, messages)
             for chunk in chunks(list(ids), _CHUNK * 10):
                 decided += await tx.execute(
-                    f"UPDATE events SET project = ? WHERE project = '' AND state = 'waiting' AND bot = ? "
-                    f"AND id IN ({_marks(chunk)})",
+                    f"UPDATE events SET project = ? WHERE {_UNDECIDED} AND bot = ? AND id IN ({_marks(chunk)})",
                     project, self._bot, *chunk,
                 )  # fmt: skip
             if decided:
@@ -337,8 +348,7 @@ class Events:
         async with self._db.transaction() as tx:
             for chunk in chunks(list(ids), _CHUNK * 10):
                 await tx.execute(
-                    "UPDATE events SET state = 'nobody' WHERE project = '' AND state = 'waiting' AND bot = ? "
-                    f"AND id IN ({_marks(chunk)})",
+                    f"UPDATE events SET state = 'nobody' WHERE {_UNDECIDED} AND bot = ? AND id IN ({_marks(chunk)})",
                     self._bot, *chunk,
                 )  # fmt: skip
 

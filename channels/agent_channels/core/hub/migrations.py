@@ -72,4 +72,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # The lock domain in which each project's process runs: who is in it too knows at once when that one is dead.
     ("ALTER TABLE members ADD COLUMN domain TEXT NOT NULL DEFAULT ''",),
+    # What waits for a decision is looked for before each message, beside all that nobody got.
+    ("CREATE INDEX events_undecided ON events (bot, route_key) WHERE project = '' AND state = 'waiting'",),
 )

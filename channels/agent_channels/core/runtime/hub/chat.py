@@ -41,8 +41,8 @@ class HubChat:
         """`adapter`: one whose sends are not recorded as a project's. `domain`, `claimer`: as in `HubWorker`."""
         self._adapter, self._hub, self._domain, self._claimer = adapter, hub, domain, claimer
         self._voice = HubVoice(adapter)
-        self._questions = ProjectQuestions(hub, self._voice)
-        self._commands = HubCommands(hub, self._voice, self._questions, threads, channel)
+        self.questions = ProjectQuestions(hub, self._voice)
+        self._commands = HubCommands(hub, self._voice, self.questions, threads, channel)
         self._away = AwayNotices(hub, self._voice)
         self._any = Wakeup()
 
@@ -73,7 +73,7 @@ class HubChat:
                     await self._voice.follow_ups.wait_for_room()
                     await self._handle_safely(one)
         await self._away.end_starts()
-        await self._questions.settle(any_undecided=UNDECIDED in waiting or HUB in waiting)
+        await self.questions.settle(any_undecided=UNDECIDED in waiting or HUB in waiting)
         if others := [project for project in waiting if project not in {HUB, UNDECIDED}]:
             await self._away.look(others)
 
@@ -108,7 +108,7 @@ class HubChat:
         elif decision.to == "hub" and isinstance(inbound, Tap):
             await self._commands.tap(inbound, target, facts)
         elif isinstance(inbound, Message) and (project := await chosen_in(self._hub, target, inbound)) is not None:
-            await self._questions.type(inbound, target, project)
+            await self.questions.type(inbound, target, project)
         elif decision.to in {"project", "ask"}:
             # Somebody was let in, or a message became known, since it was stored.
             await self._hub.events.give(claimed.id, decision.projects[0] if decision.to == "project" else UNDECIDED)

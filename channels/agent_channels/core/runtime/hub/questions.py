@@ -88,6 +88,8 @@ class ProjectQuestions:
 
     def __init__(self, hub: ProjectHub, voice: HubVoice) -> None:
         self._hub, self._voice = hub, voice
+        self.deciding = anyio.Lock()
+        """Held while it is decided whose events are, by what is stored, or a route is made, until that is stored."""
         # Of an earlier process there may be open questions.
         self._any_open = True
         self._sending: set[Asked] = set()
@@ -95,9 +97,18 @@ class ProjectQuestions:
 
     # ---- deciding and asking
 
-    async def settle(self, *, any_undecided: bool = True, route: NewRoute | None = None) -> None:
-        """Decide what can be decided by now, and ask about the rest; `route` counts as made. Raises `StoreError`."""
-        undecided = await self._undecided(route) if any_undecided else []
+    async def settle(self, *, any_undecided: bool = True) -> None:
+        """Decide what can be decided by now, and ask about the rest. Raises `StoreError`."""
+        async with self.deciding:
+            await self._settle(await self._undecided() if any_undecided else [])
+
+    async def settle_decidable(self) -> None:
+        """Decide what waits, if anything of it can be decided by now; the caller holds `deciding`. Raises `StoreError`."""
+        undecided = await self._undecided()
+        if any(one.decision.to != "ask" for one in undecided):
+            await self._settle(undecided)
+
+    async def _settle(self, undecided: Sequence[_Undecided]) -> None:
         decided: dict[Asked, str] = {}
         ids: dict[str, list[int]] = defaultdict(list)
         messages: dict[str, list[OwnedMessage]] = defaultdict(list)
@@ -123,8 +134,11 @@ class ProjectQuestions:
         if self._any_open and len(undecided) < LOOKED_AT_MAX:
             await self._close_others(open_, decided)
 
-    async def _undecided(self, route: NewRoute | None) -> list[_Undecided]:
+    async def _undecided(self, route: NewRoute | None = None) -> list[_Undecided]:
+        """Return what waits for a decision, and what is decided about it now; `route` counts as made."""
         events = await self._hub.events.undecided(LOOKED_AT_MAX)
+        if not events:
+            return []
         inbound = [self._voice.adapter.to_inbound(event.event) for event in events]
         targets = [target_of(one) for one in inbound]
         facts = await self._hub.routes.facts(targets)
@@ -137,10 +151,9 @@ class ProjectQuestions:
 
     async def make(self, route: NewRoute, by: Person) -> None:
         """Make a route; what was said before goes first. Raises `StoreError`."""
-        await self.settle(route=route)
-        await self._hub.routes.set(route.kind, route.key, route.project, by.id)
-        # What came meanwhile was not decided by it.
-        await self.settle()
+        async with self.deciding:
+            await self._settle(await self._undecided(route))
+            await self._hub.routes.set(route.kind, route.key, route.project, by.id)
 
     async def _ask(self, asked: Asked, waiting: Sequence[_Undecided]) -> None:
         projects = {project for one in waiting for project in one.decision.projects}

@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, Protocol
 
@@ -46,8 +47,15 @@ HEAD_START_S = 0.005
 class HubRouter(Protocol):
     """Decides whose an event is."""
 
+    def deciding(self) -> AbstractAsyncContextManager[None]:
+        """Return the block in which whose events are is decided and stored: nothing else decides meanwhile."""
+        ...
+
     async def route(self, events: Sequence[RawEvent]) -> list[RoutedEvent]:
-        """Return whose each event is, in order. Raises `StoreError`; nothing is acknowledged then."""
+        """Return whose each event is, in order, after what was said before is decided.
+
+        Raises `StoreError`; nothing is acknowledged then.
+        """
         ...
 
     def guess(self, event: RawEvent) -> Guess | None:
@@ -264,7 +272,10 @@ class HubSink:
     async def put(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None] | None = None) -> None:
         """Decide whose the events are and store them; return once they are on disk. Raises `StoreError`."""
         self._require_lease()
-        routed = await self._store(events) if events else []
+        routed: Sequence[RoutedEvent] = []
+        if events:
+            async with self._router.deciding():
+                routed = await self._store(events)
         if len(events) == 1:
             # Nobody waits for what follows, and the project's process and its host need the machine now.
             await anyio.sleep(HEAD_START_S)

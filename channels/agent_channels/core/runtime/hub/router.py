@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from agent_channels.core.contract.adapter import Adapter
@@ -45,8 +46,13 @@ class Router:
         """Answer what is for the hub itself, and ask whose messages are, until cancelled."""
         await self._chat.run()
 
+    def deciding(self) -> AbstractAsyncContextManager[None]:
+        """Return the block in which whose events are is decided and stored: nothing else decides meanwhile."""
+        return self._chat.questions.deciding
+
     async def route(self, events: Sequence[RawEvent]) -> list[RoutedEvent]:
-        """Return whose each event is, in order. Raises `StoreError`."""
+        """Return whose each event is, in order, after what was said before is decided. Raises `StoreError`."""
+        await self._chat.questions.settle_decidable()
         inbound = [self._adapter.to_inbound(event) for event in events]
         targets = [target_of(one) for one in inbound]
         facts = await self._hub.routes.facts(targets)
@@ -62,10 +68,13 @@ class Router:
         known = self._hub.routes.known(target) if isinstance(inbound, Message) and target.askable else None
         if known is None or not isinstance(inbound, Message):
             return None
-        facts, condition = known
+        facts, (still, values) = known
         decision = self._parts.decide(inbound, target, facts)
         if decision.to != "project":
             return None
+        # What waits for a decision may be for the same project by now, and goes first.
+        first, firsts = self._hub.events.none_undecided(target.route_key)
+        condition = (f"{still} AND {first}", (*values, *firsts))
         return Guess(self._routed(event, inbound, target, decision, decision.projects), condition, inbound, decision)
 
     def confirm(self, guess: Guess) -> None:
