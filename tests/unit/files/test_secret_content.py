@@ -151,6 +151,52 @@ def test_members_are_refused_by_their_names(files: Files, tmp_path: Path, data: 
         sent(files, tmp_path / "all.bin", data)
 
 
+def old_tar(data: bytes) -> bytes:
+    """As the first tar wrote it: without a sign, so that only the checksum tells."""
+    packed = bytearray(tarred(data))
+    at = 0
+    while packed[at]:
+        header = packed[at : at + 512]
+        header[257:265] = bytes(8)
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header)
+        size = int(header[124:135], 8)
+        packed[at : at + 512] = header
+        at += 512 + -(-size // 512) * 512
+    return bytes(packed)
+
+
+def wrong_sum(data: bytes) -> bytes:
+    """A ZIP with one bit of a member's checksum changed, in both places."""
+    packed = bytearray(zipped(data))
+    packed[14] ^= 1
+    packed[packed.index(b"PK\1\2") + 16] ^= 1
+    return bytes(packed)
+
+
+def broken_tar(data: bytes) -> bytes:
+    """A tar whose second member has a damaged header, behind which others go on."""
+    packed = bytearray(tarred(data))
+    packed[1024 + 150] ^= 1
+    return bytes(packed)
+
+
+def lzma_alone(data: bytes) -> bytes:
+    return lzma.compress(data, format=lzma.FORMAT_ALONE)
+
+
+PADDED = lzma.compress(b"nothing") + bytes(8) + lzma.compress(b"something else")
+
+
+@pytest.mark.parametrize("pack", [old_tar, lzma_alone, lambda data: gzip.compress(old_tar(data))])
+def test_old_formats_are_searched_too(files: Files, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """A tar without a sign in its header, and what came before xz."""
+    with pytest.raises(Refused, match="holds a secret"):
+        sent(files, tmp_path / "a.bin", pack(gzip.compress(f"x {TOKEN}".encode())))
+    harmless = pack(b"nothing to see " * 100)
+    assert sent(files, tmp_path / "b.bin", harmless)[0] == harmless
+
+
 def deep(levels: int) -> bytes:
     data = b"x"
     for _ in range(levels):
@@ -175,8 +221,31 @@ def locked() -> bytes:
         (gzip.compress(b"\0" * (UNPACKED_MAX + 1), 1), "unpacks to more than 256 MB"),
         (b"7z\xbc\xaf'\x1c" + b"x" * 100, "7z file, which cannot be unpacked here"),
         (tgz(b"Rar!\x1a\x07\1\0" + b"x" * 100), "RAR file"),
+        (wrong_sum(f"x {TOKEN}".encode()), "damaged"),
+        (zipped(wrong_sum(f"x {TOKEN}".encode()), "a.zip"), "damaged"),
+        (gzip.compress(broken_tar(gzip.compress(f"x {TOKEN}".encode()))), "damaged"),
+        (PADDED, "goes on behind its end"),
+        *((pack(b"nothing to see " * 100)[:20], "damaged") for pack in (gzip.compress, bz2.compress, lzma.compress)),
+        (zipped(b"nothing to see " * 100)[:60], "damaged"),
+        (tarred(b"x" * 900)[:1700], "damaged"),
     ],
-    ids=["deep", "locked", "locked inside", "a bomb", "7z", "rar in tgz"],
+    ids=[
+        "deep",
+        "locked",
+        "locked inside",
+        "a bomb",
+        "7z",
+        "rar in tgz",
+        "wrong sum",
+        "wrong sum inside",
+        "tar header",
+        "padded xz",
+        "cut gzip",
+        "cut bz2",
+        "cut xz",
+        "cut zip",
+        "cut tar",
+    ],
 )
 def test_what_cannot_be_searched_whole_is_not_sent(files: Files, tmp_path: Path, data: bytes, why: str) -> None:
     """The reason says so and what to do; where the operator does not mask secrets, it is sent."""
@@ -213,7 +282,8 @@ def test_what_is_packed_without_a_secret_is_sent(files: Files, tmp_path: Path, p
     """And so is what only begins like something packed."""
     data = pack(b"nothing to see " * 100)
     assert sent(files, tmp_path / "a.bin", data)[0] == data
-    assert sent(files, tmp_path / "b.bin", data[:20])[0] == data[:20]
+    for text in (b"BZhello", b"\x1f\x8bhello", b"PK", b"x" * 300, b"]" * 40, bytes(range(256)) * 4, bytes(600)):
+        assert sent(files, tmp_path / "b.bin", text)[0] == text
 
 
 def test_without_masking_a_text_is_refused(tmp_path: Path) -> None:
