@@ -58,8 +58,8 @@ class HubReading:
         self.got: dict[str, list[Inbound]] = {}
 
     async def member(
-        self, name: str, *people: int | str, approvers: Sequence[int] = (), groups: dict[int, MemberGroup] | None = None,
-        **facts: Any,
+        self, name: str, *people: int | str, approvers: Sequence[int] = (),
+        groups: dict[int, MemberGroup] | None = None, **facts: Any,
     ) -> str:  # fmt: skip
         """Adds a project, or changes it; its id is its name twice and a bit."""
         project = (name * 8)[:8]

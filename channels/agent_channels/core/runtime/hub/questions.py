@@ -103,7 +103,7 @@ class ProjectQuestions:
             await self._settle(await self._undecided() if any_undecided else [])
 
     async def settle_decidable(self) -> None:
-        """Decide what waits, if anything of it can be decided by now; the caller holds `deciding`. Raises `StoreError`."""
+        """Decide what waits, if some of it can be decided by now; the caller holds `deciding`. Raises `StoreError`."""
         undecided = await self._undecided()
         if any(one.decision.to != "ask" for one in undecided):
             await self._settle(undecided)
