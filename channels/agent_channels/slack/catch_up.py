@@ -94,6 +94,10 @@ class _Chat:
     """Why it could not be read the last time."""
     refused: bool = False
     due: float = 0.0
+    seen: set[str] = field(default_factory=set)
+    """The messages that sockets brought since then."""
+    edited: dict[str, Json] = field(default_factory=dict)
+    """Those that sockets said were edited since then, as they are now: what is found may be older."""
     pauses: Backoff = field(default_factory=lambda: Backoff(first_s=1.0, cap_s=_REFUSED_S, calm_s=3 * _REFUSED_S))
 
 
@@ -137,6 +141,10 @@ class CatchUp:
         # Set while older messages than those of the sockets are not about to be journalled.
         self.settled = asyncio.Event()
         self._behind: dict[str, _Chat] = {}
+        # Of what an earlier process saw of chats that were behind, only the newest is known, by chat.
+        self._seen_until = {
+            name.partition(":")[2]: float(ts) for name, ts in sink.cursors().items() if name.startswith("ahead:")
+        }
         self._found: list[_History] = []
         self._round = 0
         self._since = 0.0
@@ -168,6 +176,20 @@ class CatchUp:
         chat.since, chat.round, chat.gap, chat.due = since, self._round, chat.gap or gap, 0.0
         self._settle()
 
+    def note_edits(self, edited: Iterable[Json]) -> None:
+        """Take in messages that a socket said were edited, as they are now; for whoever holds `storing`."""
+        for message in edited:
+            if (chat := self._behind_chat(message)) is not None:
+                ts = str(message["ts"])
+                chat.edited[ts] = _newest(chat.edited.get(ts, message), message)
+
+    def _behind_chat(self, message: Json) -> _Chat | None:
+        """Return the chat of a message if it is behind."""
+        found = self._behind.get(str(message["channel"]))
+        if found is None and is_direct(message):
+            found = self._behind.get(str(message.get("user")))
+        return found
+
     def moved_by(self, messages: Iterable[Json]) -> dict[str, str | None]:
         """Return the cursors that messages of a socket move; for whoever holds `storing`."""
         wanted, known = self._sink.enabled_since(), self._sink.cursors()
@@ -176,8 +198,10 @@ class CatchUp:
             channel, user, ts = str(message["channel"]), str(message.get("user")), str(message["ts"])
             if channel not in wanted and user not in wanted:
                 continue
-            is_behind = channel in self._behind or (is_direct(message) and user in self._behind)
-            names = [f"{'ahead' if is_behind else 'last'}:{channel}"]
+            chat = self._behind_chat(message)
+            if chat is not None:
+                chat.seen.add(ts)
+            names = [f"{'last' if chat is None else 'ahead'}:{channel}"]
             if thread := message.get("thread_ts"):
                 names.append(f"last:{channel}:{thread}")
             moved |= {name: _later(moved.get(name), ts) for name in names}
@@ -371,7 +395,10 @@ class CatchUp:
             events: list[tuple[float, RawEvent]] = []
             reactions: list[RawEvent] = []
             for one, (said, reacted) in named:
-                events += self._events(one, said, cursors)
+                # Edited while its history was read.
+                live = one.chat.edited
+                now = [(_newest(message, live.get(str(message["ts"]))), names) for message, names in said]
+                events += self._events(one, now, cursors)
                 reactions += reacted
                 moved |= self._moved(one, cursors)
                 if one.chat.round == one.round:
@@ -416,16 +443,17 @@ class CatchUp:
 
         One that was edited before it was ever seen comes once, as it is now.
         """
-        known = max(float(cursors.get(f"{name}:{found.channel}") or 0) for name in ("last", "ahead"))
+        known = max(float(cursors.get(f"last:{found.channel}") or 0), self._seen_until.get(found.channel, 0.0))
         for message, names in said:
             at, edited = float(message["ts"]), edited_at(message)
+            is_known = at <= known or str(message["ts"]) in found.chat.seen
             if at > found.after:
-                if at > known:
+                if not is_known:
                     with suppress(*_MALFORMED):
                         self._arrived(message)
                 yield at, message_event(message, names)
             if edited is not None and float(edited) > found.after:
-                is_told = at > max(known, found.after)
+                is_told = at > found.after and not is_known
                 yield max(at, float(edited)), told_edit(message) if is_told else edit_event(message, names)
 
     def _moved(self, found: _History, cursors: Mapping[str, str]) -> dict[str, str | None]:
@@ -453,6 +481,11 @@ def _shown_until(newest: Iterable[Json], date: str | None) -> str:
 
 def _newer(reached: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
     return {name: ts for name, ts in reached.items() if float(ts) > float(known.get(name) or 0)}
+
+
+def _newest(found: Json, live: Json | None) -> Json:
+    """Return the version of a message that was edited last; of the same second, `live`: Slack tells no finer."""
+    return live if live and float(edited_at(live) or 0) >= float(edited_at(found) or 0) else found
 
 
 def _later(first: str | None, second: str) -> str:

@@ -318,12 +318,13 @@ class SocketReader:
         self._wanted = self._sink.enabled_since()
         events: list[RawEvent] = []
         messages: list[Json] = []
+        edited: list[Json] = []
         deadline = time.monotonic() + _NAMES_S
         for envelope in batch:
             if not envelope.journal:
                 continue
             try:
-                event = await self._journal_event(envelope.request, deadline, messages)
+                event = await self._journal_event(envelope.request, deadline, messages, edited)
             except _MALFORMED:
                 # Kept for inspection, without holding up the events after it.
                 payload = {"t": "unreadable", "d": envelope.request.payload}
@@ -331,14 +332,15 @@ class SocketReader:
             if event is not None:
                 events.append(event)
         async with self._catch_up.storing:
+            self._catch_up.note_edits(edited)
             await self._sink.put(events, self._catch_up.moved_by(messages))
 
     async def _journal_event(
-        self, request: SocketModeRequest, deadline: float, messages: list[Json]
+        self, request: SocketModeRequest, deadline: float, messages: list[Json], edited: list[Json]
     ) -> RawEvent | None:
         """Return the event for the journal; None for one that concerns nobody.
 
-        Names are asked for until `deadline`; `messages` gets each new message.
+        Names are asked for until `deadline`; `messages` gets each new message, `edited` each new version of one.
         """
         payload = request.payload
         if request.type == "slash_commands":
@@ -350,12 +352,14 @@ class SocketReader:
             return None
         event = payload["event"]
         if event["type"] in _MESSAGES:
-            return await self._journal_message(event, deadline, messages)
+            return await self._journal_message(event, deadline, messages, edited)
         if event["type"] == "reaction_added":
             return await self._journal_reaction(event, deadline)
         return RawEvent(f"x{payload['event_id']}", json.dumps({"t": event["type"], "d": event}))
 
-    async def _journal_message(self, event: Json, deadline: float, messages: list[Json]) -> RawEvent | None:
+    async def _journal_message(
+        self, event: Json, deadline: float, messages: list[Json], edited: list[Json]
+    ) -> RawEvent | None:
         changed = event.get("subtype") == "message_changed"
         message = event["message"] | {"channel": event["channel"]} if changed else event
         if event.get("channel_type") and "channel_type" not in message:
@@ -369,7 +373,10 @@ class SocketReader:
         names = await self._names_of(message, deadline)
         if changed:
             # Previews that unfold are changes too.
-            return edit_event(message, names) if edited_at(message) else None
+            if not edited_at(message):
+                return None
+            edited.append(message)
+            return edit_event(message, names)
         self._arrived(message)
         messages.append(message)
         return message_event(message, names)

@@ -18,6 +18,7 @@ from agent_channels.sandbox.slack.sandbox import SlackSandbox
 from agent_channels.slack.adapter import SlackAdapter
 from agent_channels.slack.settings import SlackSettings
 from contract_bench import Collected
+from wire_host import PATIENCE_S
 
 pytest_plugins = ["slack_fixtures"]
 
@@ -254,6 +255,47 @@ async def test_what_was_edited_before_it_was_seen_comes_once_as_it_is(
     ann.edit(ann.messages()[-1], "best")
     await read_once(slack, project)
     assert project.said == ["right", "edited: best"]
+
+
+async def test_what_was_edited_before_it_was_seen_comes_once_behind_what_is_new(
+    slack: SlackSandbox, project: Project, ann: SlackPerson
+) -> None:
+    """Something newer came live before the history was read: what the gap hid was never seen for all that."""
+    await read_once(slack, project)
+    ann.edit(ann.send("wrong"), "right")
+    slack.faults.add("flood", method="conversations.history", chat=ann.dm.id, retry_after=1)
+    project.notes_of["sync"] = "behind"
+    async with reading(slack, project):
+        ann.send("live")
+        await slack.wait_for(lambda: "live" in project.said)
+        slack.faults.clear()
+        await caught_up(slack, project)
+    assert project.said == ["live", "right"]
+    await read_once(slack, project)
+    assert project.said == ["live", "right"]
+
+
+@pytest.mark.parametrize("wording", ["old", "in the gap"])
+async def test_an_edit_that_comes_live_is_not_overtaken_by_what_it_replaced(
+    slack: SlackSandbox, project: Project, ann: SlackPerson, room: SlackChannel, wording: str
+) -> None:
+    """A chat was read, another one takes long, and then somebody edits what was read: no older wording comes after."""
+    await read_once(slack, project)
+    message = ann.send("old")
+    if wording != "old":
+        ann.edit(message, wording)
+    held = slack.faults.add("slow", method="conversations.history", chat=room.id, times=1, seconds=60.0)
+    project.notes_of["sync"] = "behind"
+    async with reading(slack, project):
+        # The direct chat is read, and the room is asked about.
+        async with asyncio.timeout(PATIENCE_S):
+            while held.times:  # noqa: ASYNC110 - nothing tells of a call that has not ended
+                await asyncio.sleep(0.01)
+        ann.edit(message, "new")
+        await slack.wait_for(lambda: "edited: new" in project.said)
+        slack.faults.clear()
+        await caught_up(slack, project)
+    assert project.said == ["edited: new", "new"]
 
 
 async def test_an_edit_of_what_came_while_the_chat_was_behind(
