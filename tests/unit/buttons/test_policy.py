@@ -161,6 +161,9 @@ def test_what_is_there_twice_is_refused(tmp_path: Path, text: str, line: int) ->
         "cp a src/../state/telegram/x", "tee --output=state/telegram/x", "mv x './state'", "sed -i s/a/b/ config.yaml",
         "cp e st'a'te/telegram/.env", "cp e sta?e/telegram/.env", "cp e {state,x}/telegram/.env", "cp e ~+/state/x",
         "cp -tstate/telegram e", "cp e state/discord/.env", "cp e state/discord/channel.db",
+        "cp -rftstate/telegram x", "tar -xCstate/telegram", "cp e @state/telegram/x", "tar -xCsrc/../state", "tar -xC.",
+        "tar -xC../shop/./state//telegram", "curl -d x@state/telegram/.env", "cp -r evil .", "cp -r evil ..", "rm -r /",
+        "cp -r evil src/..",
     ],
 )  # fmt: skip
 def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> None:
@@ -168,9 +171,27 @@ def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> Non
     rules = parse_policy([{"tool": "Bash", "match": "*", "then": "allow"}])
     state = project / "state/telegram"
     assert decide(rules, HostRequest("Bash", {"command": command}, project, (), state)) is None
-    assert decide(rules, HostRequest("Bash", {"command": "git add . src"}, project, (), state)) is not None
+    assert decide(rules, HostRequest("Bash", {"command": "git add -f src x@2"}, project, (), state)) is not None
     there = HostRequest("Bash", {"command": "cp /tmp/evil .env"}, project, (), state, state)
     assert decide(rules, there) is None
+    glued = f"tar -xC{project}//src/../state/./telegram"
+    assert decide(rules, HostRequest("Bash", {"command": glued}, project, (), state)) is None
+
+
+def test_no_rule_allows_a_tool_to_change_the_policy(project: Path) -> None:
+    """Whatever the path is called; a host's own search of the whole project is none."""
+    rules = parse_policy([{"tool": "*", "match": "*", "then": "allow"}])
+
+    def decided(tool: str, **tool_input: str) -> bool:
+        return decide(rules, HostRequest(tool, tool_input, project, (), project / "state/telegram")) is not None
+
+    assert not decided("mcp__fs__move", path="src/a", destination="src/../state/telegram/.env")
+    assert not decided("mcp__fs__move", path="src/a", destination=".")
+    assert not decided("mcp__fs__move", path="src/a", destination=f"{'a/../' * 2000}state/telegram/.env")
+    assert not decided("NotebookEdit", file_path="src/a", notebook_path="state/telegram/x")
+    assert decided("mcp__fs__move", path="src/a", destination="src/b")
+    assert decided("Grep", pattern="x", path=".")
+    assert not decided("Grep", pattern="x", path="state")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +204,8 @@ def test_no_rule_allows_to_change_the_policy(project: Path, command: str) -> Non
         "env X=1 git push", "env -i X=1 git push", "bash -c 'git -C . push'", "/usr/bin/git -C . push", "git $'push'",
         "git$IFS'push'", "git${IFS}push",
         "git >/dev/null push", "git>/dev/null push", "git 2>&1 push", "git &> x push", "git {fd}>x push",
-        "git <<<x push", "git > 'a b' push", "2>x git push", "{git,push}", "{git,push,-f} x", "ls;{git,-C,.,push}", "git {push,-f}",
+        "git <<<x push", "git > 'a b' push", "2>x git push", "{git,push}", "{git,push,-f} x", "ls;{git,-C,.,push}",
+        "git {push,-f}",
         'git -c "core.pager=less; x" push', "git -c 'a=(b) | c' push", 'git -c "a={x}" >x push',
     ],
 )  # fmt: skip

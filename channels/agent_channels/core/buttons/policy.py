@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from agent_channels.core.host.tool_words import PATH_ARGUMENTS, main_argument
@@ -30,7 +31,7 @@ _FIELD_SEPARATOR = re.compile(r"\$(?:\{IFS[^}]*\}|IFS\b)")
 _NEXT = re.compile(r"&&|[;|&(){}`]")
 _BEGINS = re.compile(r"(?<![^\s/;|&(){}`$=!:])(?=[^\s])")
 _WORDS = re.compile(r"[\s=:,]+")
-_OPTION = re.compile(r"^-[A-Za-z]")
+_GLUE = re.compile(r"[^\w./-]")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _ARGUMENT = re.compile(r"[A-Za-z_]\w*(?:-\w+)*")
 _CUT_COMMAND = re.compile(r""""command"\s*:\s*"((?:[^"\\]|\\.)*)""")
@@ -38,6 +39,8 @@ _CUT_COMMAND = re.compile(r""""command"\s*:\s*"((?:[^"\\]|\\.)*)""")
 COMMAND_MAX = 20_000
 # The longest path.
 PATH_MAX = 4096
+# So many paths that a command may name.
+PLACES_MAX = 5_000
 # So many options between a program and what it is to do.
 OPTIONS_MAX = 16
 
@@ -117,24 +120,28 @@ class HostRequest:
         root, state = Path(os.path.realpath(self.project)), Path(os.path.realpath(folder))
         if "config.yaml" in text or str(state) in text:
             return True
-        # Quotes are no part of what a shell makes of a word, and a short option may stand before a path in one.
-        words = [
-            found for word in _WORDS.split(_QUOTES.sub("", self.subject())) for found in (word, _OPTION.sub("", word))
-        ]
         # With the folders of other channels beside it.
         beside = state.parent if state.parent != root and state.is_relative_to(root) else state
         here = Path(os.path.realpath(self.cwd or root))
         if here.is_relative_to(beside):
             return True
-        for word in words:
+        # A host's own tool reads a whole project; what a command or a server does there is not known.
+        reads = not self.tool.startswith("mcp__") and "command" not in self.tool_input
+        # Quotes are no part of what a shell makes of a word.
+        words = _WORDS.split(_QUOTES.sub("", self.subject()))
+        named = chain(self._places(), (one for word in words for one in _glued(word)))
+        for number, one in enumerate(named):
+            if number == PLACES_MAX:
+                return True
+            # The system takes no longer one, but what shortens it first does.
+            place = os.path.normpath(one) if len(one) > PATH_MAX else one
             try:
-                paths = [Path(os.path.realpath(folder / word)) for folder in {root, here}]
+                paths = [Path(os.path.realpath(folder / place)) for folder in {root, here}] if place else []
             except (OSError, ValueError):
                 return True
             for path in paths:
-                # The folder, what lies in it, or a folder of the project in which it lies.
-                above = state.is_relative_to(path) and path.is_relative_to(root) and path != root
-                if path.is_relative_to(beside) or above:
+                # The folder, what lies in it, or a folder in which it lies.
+                if path.is_relative_to(beside) or (state.is_relative_to(path) and not (reads and path == root)):
                     return True
         return False
 
@@ -210,6 +217,15 @@ def _readings(command: str) -> set[str]:
         _BRACES.sub(lambda match: match[1].replace(",", " "), _REDIRECTION.sub(" ", text)) for text in (command, quoted)
     )
     return {_as_words(text) for text in (command, quoted, *plain)}
+
+
+def _glued(word: str) -> Iterator[str]:
+    """Yield a word, and what may be a path at its end: behind short options, or behind a sign such as `@`."""
+    yield word
+    starts = {match.end() for match in _GLUE.finditer(word)}
+    if word.startswith("-"):
+        starts |= set(range(1, len(word.partition("/")[0]) + 1))
+    yield from (word[start:] for start in starts if start < len(word))
 
 
 def _is_beyond(command: str) -> bool:
