@@ -126,7 +126,7 @@ class HostRequest:
         if here.is_relative_to(beside):
             return True
         # A host's own tool reads a whole project; what a command or a server does there is not known.
-        reads = not self.tool.startswith("mcp__") and "command" not in self.tool_input
+        reads = not self.tool.startswith("mcp__") and self._command() is None
         # Quotes are no part of what a shell makes of a word.
         words = _WORDS.split(_QUOTES.sub("", self.subject()))
         named = chain(self._places(), (one for word in words for one in _glued(word)))
