@@ -38,7 +38,7 @@ class Found:
     def has_to_be_asked(self, words: str) -> bool:
         """Return True if that is so much, or the words so short, that nothing of it is deleted without asking."""
         kinds = (self.lines, self.entries, self.overheard, self.answers, self.prompts, self.panels, self.records)
-        most = max(map(len, kinds))
+        most = max(len(found) for found in kinds)
         return most > (AT_ONCE_MAX if len("".join(words.split())) >= LETTERS_MIN else 0)
 
 
@@ -69,11 +69,11 @@ class Forgetting:
         )
 
     def _now(self) -> Until:
-        newest = (
-            self._services.store.value(f"SELECT coalesce(max(id), 0) FROM {table}")
+        history, inbox, answers, audit = (
+            int(self._services.store.value(f"SELECT coalesce(max(id), 0) FROM {table}"))
             for table in ("history", "inbox", "final_answers", "audit")
         )
-        return Until(*newest, time.time(), self._services.prompts.now())
+        return Until(history, inbox, answers, audit, time.time(), self._services.prompts.now())
 
     def ask(self, adapter: Adapter, message: Message, words: str, found: Found) -> FollowUp:
         """Return the call that asks who wants it whether it is meant."""
