@@ -132,6 +132,8 @@ class SocketReader:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+            # A task that takes its time must not leave a socket open.
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_S):
                 await asyncio.gather(*(socket.ws.close() for socket in self._sockets), return_exceptions=True)
 
     # ---- the sockets

@@ -128,7 +128,7 @@ async def test_sixty_threads_are_read_within_fifty_calls_a_window(
     slack.state.calls.clear()
     for number, root in enumerate(roots):
         ann.send(f"missed {number}", channel=room, thread=root)
-    slack.set_limit("conversations.replies", 50, per_s=1)
+    slack.set_limit("conversations.replies", 50, per_s=4)
     await read_once(slack, project)
     assert project.said[before:] == [f"missed {number}" for number in range(60)]
     answers = [call for call in slack.state.calls_of("conversations.replies") if call.response_code == 200]
