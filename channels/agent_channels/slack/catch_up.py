@@ -136,7 +136,7 @@ class CatchUp:
         """`arrived` gets every new message; `tell` is called when `remarks` are other ones."""
         self._connections, self._own_user, self._sink = connections, own_user, sink
         self._names, self._arrived, self._tell = names, arrived, tell
-        # Held by whoever moves cursors.
+        # Held while cursors are moved.
         self.storing = asyncio.Lock()
         # Set while older messages than those of the sockets are not about to be journalled.
         self.settled = asyncio.Event()
@@ -177,7 +177,7 @@ class CatchUp:
         self._settle()
 
     def note_edits(self, edited: Iterable[Json]) -> None:
-        """Take in messages that a socket said were edited, as they are now; for whoever holds `storing`."""
+        """Take in messages that a socket said were edited, as they are now; the caller holds `storing`."""
         for message in edited:
             if (chat := self._behind_chat(message)) is not None:
                 ts = str(message["ts"])
@@ -191,7 +191,7 @@ class CatchUp:
         return found
 
     def moved_by(self, messages: Iterable[Json]) -> dict[str, str | None]:
-        """Return the cursors that messages of a socket move; for whoever holds `storing`."""
+        """Return the cursors that messages of a socket move; the caller holds `storing`."""
         wanted, known = self._sink.enabled_since(), self._sink.cursors()
         moved: dict[str, str] = {}
         for message in messages:

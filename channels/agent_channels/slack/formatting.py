@@ -17,7 +17,7 @@ from agent_channels.slack.markup import LIMITS, check_format
 __all__ = ["BLOCKS_MAX", "draw", "formatted_text", "render"]
 
 DIALECT = Dialect(structure=True)
-# Spans of one message, each of which makes up to two pieces; Slack says no number, and thousands take its clients long.
+# Spans of one message, each of which makes up to two pieces; Slack names no limit, but thousands are slow to draw.
 SPANS_MAX = 450
 # Characters in the blocks of one message, addresses included, with room for an outcome.
 BLOCKS_MAX = 12_000

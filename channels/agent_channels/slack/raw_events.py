@@ -19,7 +19,7 @@ __all__ = ["edit_event", "edited_at", "message_event", "names_of", "reaction_eve
 
 
 async def names_of(message: Json, known: NameCache, client: AsyncWebClient, within_s: float) -> Json:
-    """Return the names of whoever sent a message or reaction, of its chat, and of whom it mentions.
+    """Return the names of who sent a message or reaction, of its chat, and of whom it mentions.
 
     Those that are not known within so many seconds are left out.
     """

@@ -250,7 +250,7 @@ class Prompts:
         needed = prompt.spec.approvers
         if prompt.kind != "permission" or needed < 2 or result["value"] == DENY:
             return None
-        # Whoever has lost the role since has allowed nothing.
+        # The consent of someone who has lost the role since does not count.
         allowed = tuple(one for one in prompt.allowed_by if self._access.is_approver(one))
         if person.id in allowed:
             return AnswerResult(translate("approval_once"), alert=True)

@@ -1,4 +1,4 @@
-"""What an adapter remembers of the latest events, without growing for ever."""
+"""What an adapter remembers of the latest events, within a bound."""
 
 from __future__ import annotations
 

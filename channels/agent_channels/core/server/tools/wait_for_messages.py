@@ -124,7 +124,7 @@ def _words_after(current: CurrentRuntime, args: WaitArguments, taken: Taken, *, 
     if taken.more:
         runtime = current.open
         page, seen = _page(runtime, args.after) if runtime is not None else (0, [])
-        # No number names two pages, whichever server makes them.
+        # Numbers are unique, also across servers: one names one page.
         number = current.next_after(max(page, args.after or 0))
         if heard and runtime is not None:
             shown = " ".join(map(str, [number, *seen, *taken.shown]))
