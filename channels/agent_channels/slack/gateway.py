@@ -127,14 +127,14 @@ class SocketReader:
             for task in done:
                 await task
         finally:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_S):
+            with anyio.CancelScope(shield=True):
                 tasks |= self._lingering | {socket.task for socket in self._sockets if socket.task is not None}
                 for task in tasks:
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-            # A task that takes its time must not leave a socket open.
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVE_S):
-                await asyncio.gather(*(socket.ws.close() for socket in self._sockets), return_exceptions=True)
+                # A task that takes longer must not leave the sockets open.
+                ended, _ = await asyncio.wait(tasks, timeout=_LEAVE_S)
+                closings = (socket.ws.close() for socket in self._sockets)
+                await asyncio.gather(*ended, *closings, return_exceptions=True)
 
     # ---- the sockets
 
@@ -300,8 +300,10 @@ class SocketReader:
             batch = [await self._queue.get()]
             held = batch[0].received + _HOLD_S - time.monotonic()
             if not self._catch_up.settled.is_set() and held > 0:
+                # Not `wait_for`, which before Python 3.12 may swallow the task's cancellation.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._catch_up.settled.wait(), held)
+                    async with asyncio.timeout(held):
+                        await self._catch_up.settled.wait()
             while len(batch) < _BATCH_MAX and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             await self._store(batch)
