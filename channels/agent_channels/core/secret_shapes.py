@@ -318,16 +318,16 @@ def _search(text: str, *, by_name: bool) -> list[FoundSecret]:
     found = [one for anchor, shape in _ANYWHERE if anchor in text for one in _find(shape, text)]
     near: list[str] = []
     data = text.encode("latin-1", "replace")
-    marks, kinds = data.translate(_MARKS), data.translate(_KINDS)
-    end = 0
+    marks, end = data.translate(_MARKS), 0
     while (start := marks.find(_RUN, end)) >= 0:
         end = marks.find(b" ", start)
         end = len(marks) if end < 0 else end
-        is_hex = kinds.find(b"x", start, end) < 0
+        kinds = data[start:end].translate(_KINDS)
+        is_hex = b"x" not in kinds
         # There may be thousands of hashes and ids, and of names in code.
         if is_hex and end - start == _UUID_LENGTH and data[start + 8] == _HYPHEN:
             continue
-        digits = kinds.find(b"0", start, end) >= 0
+        digits = b"0" in kinds
         if not is_hex and (digits or _is_mixed_case(data[start:end])):
             near.append(text[max(0, start - _BEFORE) : end])
         # Behind anything else a run is no value.

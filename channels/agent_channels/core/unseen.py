@@ -19,7 +19,7 @@ UNSEEN = (
 # From where such characters begin, and without a second try: there may be millions of them.
 _BETWEEN = re.compile(rf"(?<=[^\s{UNSEEN}])(?:\x1b\[[0-?]*[ -/]*[@-~]|[{UNSEEN}])++(?=\S)")
 # What is looked for first, because it costs a tenth: of the characters that Python counts as printable the likely ones.
-_SEEN_BYTES = bytes(code for code in range(256) if not re.match(f"[{UNSEEN}]", chr(code)))
+_SEEN_BYTES = bytes(code for code in range(128) if not re.match(f"[{UNSEEN}]", chr(code)))
 _PRINTABLE = "\u034f\u115f\u1160\u3164\uffa0\ufe0e\ufe0f"
 
 
@@ -38,8 +38,6 @@ def seen_places(text: str) -> tuple[int, ...] | None:
 
 
 def _may_hold_unseen(text: str) -> bool:
-    if text.encode("latin-1", "replace").translate(None, _SEEN_BYTES):
-        return True
     if text.isascii():
-        return False
+        return bool(text.encode().translate(None, _SEEN_BYTES))
     return not text.replace("\n", "").replace("\t", "").isprintable() or any(one in text for one in _PRINTABLE)
