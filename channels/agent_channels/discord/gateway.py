@@ -271,7 +271,7 @@ class GatewayReader:
         data |= {"at": time.time()}
         if not data.get("guild_id"):
             data["user"] = await self._channels.person(self._http, author)
-        # Reactions have no id. The sequence number within the session serves as one: it is the same in a replay.
+        # Discord does not give reactions an id; the sequence number is one, since a replay repeats it.
         return RawEvent(f"r{self._session.get('id')}.{seq}", json.dumps(payload))
 
     async def _add_own_roles(self, message: Json, guild_id: str) -> None:

@@ -161,7 +161,7 @@ def _without_moments(outgoing: Outgoing) -> Outgoing:
 
 def _thread(thread_id: str | None) -> int | None:
     thread = number(thread_id, "thread_id") if thread_id else None
-    # The General topic's id is 1; sending into it takes no id at all.
+    # The General topic has the id 1, but is sent to without an id.
     return None if thread == 1 else thread
 
 

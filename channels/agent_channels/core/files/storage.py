@@ -96,7 +96,7 @@ class Files:
                 raise Refused(f"{quoted} is not a file; only regular files can be sent")
             file = open_file(real)
         except (RuntimeError, ValueError) as error:
-            # `~name` of a user who does not exist, or characters that no file system accepts.
+            # `~name` of a user who does not exist, or characters that a path cannot have.
             raise Refused(f"the file path {quoted} is not a path: {error}") from error
         except OSError as error:
             raise Refused(f"the file {quoted} cannot be read: {error.strerror or error}") from error

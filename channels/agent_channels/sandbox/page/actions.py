@@ -71,7 +71,7 @@ class PageActions:
         answer = action.result() if action.done() else {}
         message_id = _message_id(answer, body)
         known_as = self._event_id(chat, verb, message_id, before)
-        # Outside Telegram, reactions have no id to look them up by; they appear once they are in the journal.
+        # Only Telegram gives reactions an id; the others appear once they are in the journal.
         if not (platform != "telegram" and verb == "react") and verb not in WITHOUT_LIFE:
             self._lifecycles.record(PageAction(known_as, chat, who, _describe(verb, body), message_id, at))
         answer = await action
