@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -71,11 +71,13 @@ async def render(adapter: Adapter, text: str, format_: str) -> list[RenderedPart
     return parts
 
 
-def shown_forms(text: str) -> Iterator[str]:
-    """Yield what may be seen of a text, in whichever format it is: without its tags, or without its marks."""
-    yield html.unescape(_ESCAPED.sub(r"\1", text))
-    yield html.unescape(_TAG.sub("", text))
-    yield _MARK.sub(r"\1", text)
+def shown_forms(text: str) -> list[str]:
+    """Return what may be seen of a text, in whichever format it is: without its tags, or without its marks.
+
+    Each is there once, since each is searched: of a text without any formatting, it is the text alone.
+    """
+    forms = (html.unescape(_ESCAPED.sub(r"\1", text)), html.unescape(_TAG.sub("", text)), _MARK.sub(r"\1", text))
+    return list(dict.fromkeys(forms))
 
 
 def text_message(base: Outgoing, part: RenderedPart) -> Outgoing:

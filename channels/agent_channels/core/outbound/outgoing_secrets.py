@@ -53,7 +53,8 @@ class OutgoingSecrets:
             return Cleared(text)
         found = find_secrets(text)
         # What is one only without its formatting is masked once it is rendered.
-        formatted = 0 if found else max(len(find_secrets(shown)) for shown in shown_forms(text))
+        others = [] if found else [shown for shown in shown_forms(text) if shown != text]
+        formatted = max((len(find_secrets(shown)) for shown in others), default=0)
         # Labels are masked from the beginning, and are never sent otherwise.
         on_buttons = sum(button.label.count(SECRET) for row in grid or () for button in row)
         if not found and not formatted and not on_buttons:
@@ -69,7 +70,7 @@ class OutgoingSecrets:
         if (found or formatted) and self.mode == "ask":
             head = translate("card_secrets_head", count=len(found) + formatted, chat=self._named(chat_id))
             # Whatever the formatting splits is not shown on the card either.
-            shown = masked if found else max(map(mask_shapes, shown_forms(text)), key=lambda one: one.count(SECRET))
+            shown = masked if found else max(map(mask_shapes, others), key=lambda one: one.count(SECRET))
             answer = await self._ask(head, _excerpt(shown), (MASKED, AS_IT_IS, NOT)) or MASKED
         if answer == NOT:
             self._services.audit.add("secrets not sent", chat_id, kinds)
