@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 import anyio
 
 from agent_channels.core.contract.adapter import Adapter
+from agent_channels.core.contract.recent import Recent
 from agent_channels.core.errors import PlatformError
 
 __all__ = ["Reactions"]
@@ -20,15 +21,13 @@ class Reactions:
 
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
-        self._own: dict[tuple[str, str], None] = {}
+        self._own: Recent[tuple[str, str], None] = Recent(REMEMBERED_MAX)
         self._locks = WeakValueDictionary[tuple[str, str], anyio.Lock]()
 
     async def set_own(self, chat_id: str, message_id: str, emoji: str) -> None:
         """Set the agent's reaction, or with an empty string remove it; no receipt comes after it."""
         key = chat_id, message_id
         self._own[key] = None
-        if len(self._own) > REMEMBERED_MAX:
-            del self._own[next(iter(self._own))]
         try:
             async with self._lock(key):
                 await self._adapter.react(chat_id, message_id, emoji)
