@@ -65,17 +65,18 @@ def file_content(body: Body) -> bytes | None:
 
 
 def named_place(
-    body: Body, kind: str, find: Callable[[str], T | None], names: Callable[[], Iterable[str]], *, made_by: str
+    body: Body, kind: str, find: Callable[[str], T | None], names: Iterable[str], *, made_by: str
 ) -> T | None:
     """Return the place that `chat` names; None if it names nothing, or the person who acts: their chat with the bot.
 
-    `made_by` is the action that makes such places. Raises ControlError if there is no such place.
+    `names` are those of all such places, `made_by` the action that makes one. Raises ControlError if there is no such
+    place.
     """
     name = body.get("chat")
     if name is None or str(name) == body.get("as"):
         return None
     if (place := find(str(name))) is None:
-        known = ", ".join(names()) or "none yet"
+        known = ", ".join(names) or "none yet"
         raise ControlError(f"no {kind} {name!r}", f"POST /control/{made_by} first; {kind}s: {known}")
     return place
 

@@ -236,8 +236,8 @@ class DiscordControl(ControlInterface):
 
     def _channel(self, body: Body) -> DiscordChannel | None:
         """Return the channel `chat`; None for the person's direct chat."""
-        find, channels = self.directory.find_channel, self.directory.channels
-        return named_place(body, "channel", find, lambda: (one.name for one in channels()), made_by="guild")
+        names = (one.name for one in self.directory.channels())
+        return named_place(body, "channel", self.directory.find_channel, names, made_by="guild")
 
     def _required_channel(self, body: Body) -> DiscordChannel:
         required(body, "chat")

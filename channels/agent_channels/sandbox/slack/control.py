@@ -242,8 +242,8 @@ class SlackControl(ControlInterface):
 
     def _channel(self, body: Body) -> SlackChannel | None:
         """Return the channel `chat`; None for the person's direct chat."""
-        find, channels = self.directory.find_channel, self.directory.channels
-        return named_place(body, "channel", find, lambda: (one.name for one in channels()), made_by="channel")
+        names = (one.name for one in self.directory.channels())
+        return named_place(body, "channel", self.directory.find_channel, names, made_by="channel")
 
     def _required_channel(self, body: Body) -> SlackChannel:
         required(body, "chat")

@@ -197,8 +197,8 @@ class TelegramControl(ControlInterface):
 
     def _group(self, body: Body) -> TelegramGroup | None:
         """Return the group `chat`; None for the person's private chat."""
-        find, groups = self.directory.find_group, self.directory.groups
-        return named_place(body, "group", find, lambda: (one.chat.title for one in groups.values()), made_by="group")
+        titles = (one.chat.title for one in self.directory.groups.values())
+        return named_place(body, "group", self.directory.find_group, titles, made_by="group")
 
     def _person_or_group(self, name: str) -> TelegramPerson | TelegramGroup:
         found = self.directory.find_person(name) or self.directory.find_group(name)
