@@ -9,6 +9,7 @@ from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Style
 from agent_channels.core.errors import Refused
 from agent_channels.core.text import markdown
+from agent_channels.core.text.units import truncate
 
 __all__ = [
     "FORM",
@@ -109,7 +110,6 @@ def _data(key: KeyboardButton) -> str:
 def modal(title: str, private: str, question: str) -> dict[str, Any]:
     """Return a form with one field under the question that it answers. `private` comes back with what was typed."""
     # "Modals": a title has at most 24 characters, a text 3,000; an input holds 3,000.
-    question = question if len(question) <= 3000 else f"{question[:2999]}…"
     field = {"type": "plain_text_input", "action_id": "text", "multiline": True, "max_length": 3000}
     return {
         "type": "modal",
@@ -118,7 +118,7 @@ def modal(title: str, private: str, question: str) -> dict[str, Any]:
         "title": _plain(title[:24]),
         "submit": _plain("OK"),
         "blocks": [
-            *([{"type": "section", "text": _plain(question)}] if question else []),
+            *([{"type": "section", "text": _plain(truncate(question, 3000, LIMITS.unit))}] if question else []),
             {"type": "input", "block_id": "answer", "label": _plain(title), "element": field},
         ],
     }
