@@ -35,6 +35,7 @@ from agent_channels.core.errors import (
     PlatformError,
     RateLimited,
     Rejected,
+    ThreadGone,
     Unauthorized,
     Unavailable,
 )
@@ -43,7 +44,7 @@ from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.text.times import epoch_iso, local_time
 from agent_channels.slack import outbound
 from agent_channels.slack.chats import Json, NameCache, is_direct, is_ts
-from agent_channels.slack.errors import error_code, translated
+from agent_channels.slack.errors import translated
 from agent_channels.slack.http import SlackConnections
 from agent_channels.slack.raw_events import (
     edit_event,
@@ -339,10 +340,7 @@ class CatchUp:
         try:
             async for page, _ in self._pages(self._connections.client.conversations_replies, **asked):
                 found.add(page)
-        except Rejected as error:
-            if error_code(error.__cause__) != "thread_not_found":
-                raise
-            # The message that began it is gone.
+        except ThreadGone as error:
             logger.info("thread %s cannot be read: %s", thread, error)
 
     async def _pages(
