@@ -18,7 +18,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -191,9 +191,11 @@ class CatchUp:
             found = self._behind.get(str(message.get("user")))
         return found
 
-    def moved_by(self, messages: Iterable[Json]) -> dict[str, str | None]:
-        """Return the cursors that messages of a socket move; the caller holds `storing`."""
-        wanted, known = self._sink.enabled_since(), self._sink.cursors()
+    def moved_by(self, messages: Iterable[Json], wanted: Collection[str]) -> dict[str, str | None]:
+        """Return the cursors that messages of a socket move; `wanted` are the chats that the agent reads.
+
+        The caller holds `storing`.
+        """
         moved: dict[str, str] = {}
         for message in messages:
             channel, user, ts = str(message["channel"]), str(message.get("user")), str(message["ts"])
@@ -206,7 +208,7 @@ class CatchUp:
             if thread := message.get("thread_ts"):
                 names.append(f"last:{channel}:{thread}")
             moved |= {name: _later(moved.get(name), ts) for name in names}
-        return dict(_newer(moved, known))
+        return dict(_newer(moved, self._sink.cursors()))
 
     def remarks(self) -> list[str]:
         """Return what the operator should know: that a catch-up takes long, and which chats Slack does not show."""

@@ -337,7 +337,7 @@ class SocketReader:
                 events.append(event)
         async with self._catch_up.storing:
             self._catch_up.note_edits(edited)
-            await self._sink.put(events, self._catch_up.moved_by(messages))
+            await self._sink.put(events, self._catch_up.moved_by(messages, self._wanted))
 
     async def _journal_event(
         self, request: SocketModeRequest, deadline: float, messages: list[Json], edited: list[Json]
