@@ -47,6 +47,7 @@ from agent_channels.slack.chats import Json, NameCache, is_direct, is_ts
 from agent_channels.slack.errors import translated
 from agent_channels.slack.http import SlackConnections
 from agent_channels.slack.raw_events import (
+    MALFORMED,
     edit_event,
     edited_at,
     message_event,
@@ -78,7 +79,6 @@ _NAMES_S = 30.0
 # A catch-up that takes longer is told in the status.
 _TOLD_AFTER_S = 5.0
 _TOLD_MAX = 3
-_MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(eq=False)
@@ -424,7 +424,7 @@ class CatchUp:
         for message in found.messages.values():
             if float(message["ts"]) > found.changed_after:
                 # Without those that cannot be read.
-                with suppress(*_MALFORMED):
+                with suppress(*MALFORMED):
                     for reaction in reactions_to(message, self._own_user):
                         person = {"channel": found.channel, "user": reaction["user"]}
                         reactions.append(reaction_event(reaction, await self._names_of(person)))
@@ -449,7 +449,7 @@ class CatchUp:
             is_known = at <= known or str(message["ts"]) in found.chat.seen
             if at > found.after:
                 if not is_known:
-                    with suppress(*_MALFORMED):
+                    with suppress(*MALFORMED):
                         self._arrived(message)
                 yield at, message_event(message, names)
             if edited is not None and float(edited) > found.after:

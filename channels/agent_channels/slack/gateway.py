@@ -30,7 +30,7 @@ from agent_channels.slack.chats import Json, NameCache, is_direct, ts_seconds
 from agent_channels.slack.errors import APP_TOKEN_MISSING, SOCKET_OFF, error_code
 from agent_channels.slack.http import SlackConnections, call
 from agent_channels.slack.message_context import is_addressed
-from agent_channels.slack.raw_events import edit_event, edited_at, message_event, names_of, reaction_event
+from agent_channels.slack.raw_events import MALFORMED, edit_event, edited_at, message_event, names_of, reaction_event
 
 __all__ = ["SocketReader", "app_connection"]
 
@@ -50,8 +50,6 @@ ACK_S = 3.0
 _HOLD_S, _NAMES_S = 1.5, 1.0
 # How long the earlier socket stays open once the next one is: what Slack gave to it before it knew.
 _LINGER_S = 5.0
-# What comes of reading an event that is not what Slack promises.
-_MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 _ENDS = frozenset(getattr(aiohttp.WSMsgType, name) for name in ("CLOSE", "CLOSING", "CLOSED", "ERROR"))
 _MESSAGES = frozenset({"message", "app_mention"})
 
@@ -233,7 +231,7 @@ class SocketReader:
             except (aiohttp.ClientError, OSError):
                 return None
             if message.type is aiohttp.WSMsgType.TEXT:
-                with suppress(*_MALFORMED, RecursionError):
+                with suppress(*MALFORMED, RecursionError):
                     found = json.loads(message.data)
                     if isinstance(found, dict):
                         return found
@@ -287,7 +285,7 @@ class SocketReader:
         A form is opened at once: that can be done for three seconds only. What was said in a channel before the bot was
         let in is fetched before what follows is journalled.
         """
-        with suppress(*_MALFORMED):
+        with suppress(*MALFORMED):
             if request.type == "interactive":
                 return self._begin(request.payload)
             event = request.payload["event"]
@@ -329,7 +327,7 @@ class SocketReader:
                 continue
             try:
                 event = await self._journal_event(envelope.request, deadline, messages, edited)
-            except _MALFORMED:
+            except MALFORMED:
                 # Kept for inspection, without holding up the events after it.
                 payload = {"t": "unreadable", "d": envelope.request.payload}
                 event = RawEvent(f"u{envelope.request.envelope_id}", json.dumps(payload))

@@ -15,7 +15,19 @@ from agent_channels.core.contract.messages import RawEvent
 from agent_channels.slack.chats import Json, NameCache, event_id, is_direct, is_ts
 from agent_channels.slack.content import mentioned_users
 
-__all__ = ["edit_event", "edited_at", "message_event", "names_of", "reaction_event", "reactions_to", "told_edit"]
+__all__ = [
+    "MALFORMED",
+    "edit_event",
+    "edited_at",
+    "message_event",
+    "names_of",
+    "reaction_event",
+    "reactions_to",
+    "told_edit",
+]
+
+# What comes of reading an event that is not what Slack promises.
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError)
 
 
 async def names_of(message: Json, known: NameCache, client: AsyncWebClient, within_s: float) -> Json:
