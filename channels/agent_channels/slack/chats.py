@@ -50,7 +50,7 @@ def checked_chat(value: str, name: str = "chat_id") -> str:
 
 def checked_ts(value: str, name: str) -> str:
     """Return a message's id unchanged. Raises `Refused` for anything else."""
-    if not _TS.fullmatch(value):
+    if not is_ts(value):
         raise Refused(f"{name} {value[:80]!r} is not a Slack message's id; it looks like 1765202700.000100")
     return value
 
@@ -62,7 +62,7 @@ def is_ts(value: Any) -> bool:
 
 def ts_seconds(ts: str) -> float:
     """Return when a message was sent, which its id says. Raises ValueError for anything that is not one."""
-    if not _TS.fullmatch(ts):
+    if not is_ts(ts):
         raise ValueError(f"{ts[:40]!r} is not a message's id")
     return float(ts)
 
