@@ -84,15 +84,16 @@ class HostRequest:
         """Return whether nothing but the subject is done: what is cut, or a shell would run more, is not."""
         if not isinstance(self.tool_input, dict):
             return False
-        if self.state_dir is not None and self._touches(self.state_dir):
-            return False
         command = self.tool_input.get("command")
         if isinstance(command, str):
             # Which of them the tool works on is not known.
             alone = self.tool_input.keys().isdisjoint(PATH_ARGUMENTS)
-            return alone and _BESIDES.search(command.strip()) is None and not _is_beyond(command)
-        # As a list of words it may be anything.
-        return command is None
+            if not alone or _BESIDES.search(command.strip()) or _is_beyond(command):
+                return False
+        elif command is not None:
+            # As a list of words it may be anything.
+            return False
+        return self.state_dir is None or not self._touches(self.state_dir)
 
     def others(self) -> Iterator[str]:
         """Yield what a tool may work on beside its subject: every path, and of a server's tool every text as one."""
@@ -157,12 +158,14 @@ class HostRequest:
         command = self._command()
         if command is not None:
             command = _FIELD_SEPARATOR.sub(" ", command[:COMMAND_MAX].replace("\\\n", "")).replace("\n", " ; ")
-            yield from _suffixes(_as_words(command))
-            for text in _readings(command):
-                # One of several ends where the next begins.
-                for begun in (one for part in _NEXT.split(text) for one in _suffixes(part.strip())):
-                    yield begun
-                    yield from _without_options(begun)
+            whole = _as_words(command)
+            # One of several ends where the next begins.
+            commands = {part.strip() for text in _readings(command) for part in _NEXT.split(text)}
+            if whole not in commands:
+                yield from _suffixes(whole)
+            for begun in (begun for one in commands for begun in _suffixes(one)):
+                yield begun
+                yield from _without_options(begun)
 
     def _command(self) -> str | None:
         """Return the command of a shell, as much of it as there is; None for another tool's input."""
@@ -268,6 +271,7 @@ def _matches(rule: PolicyRule, asked: HostRequest) -> bool:
     if rule.project and not any(fits(name, rule.project) for name in (asked.project.name, str(asked.project))):
         return False
     if rule.then == "allow":
-        allowed = asked.is_simple() and fits(asked.subject(), rule.match)
-        return allowed and all(fits(other, rule.match) for other in asked.others())
+        # What is looked up on the disk comes last.
+        simple = fits(asked.subject(), rule.match) and asked.is_simple()
+        return simple and all(fits(other, rule.match) for other in asked.others())
     return any(fits(part, rule.match) for part in asked.parts())

@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,7 +70,12 @@ def fits(text: str, pattern: str) -> bool:
 
     Commands, addresses and paths are full of `?` and brackets, so these are no wild cards.
     """
-    return fnmatchcase(text, _LITERAL.sub(r"[\g<0>]", pattern))
+    return fnmatchcase(text, _escaped(pattern))
+
+
+@lru_cache
+def _escaped(pattern: str) -> str:
+    return _LITERAL.sub(r"[\g<0>]", pattern)
 
 
 def parse_policy(value: object) -> tuple[PolicyRule, ...]:
