@@ -146,8 +146,11 @@ class HostRequest:
                     return True
         return False
 
-    def parts(self) -> Iterator[str]:
-        """Yield the subject, every text of the input, and what begins at each word of a command, also of a cut one."""
+    def parts(self, *, from_start: bool = False) -> Iterator[str]:
+        """Yield the subject, every text of the input, and what begins at each word of a command, also of a cut one.
+
+        `from_start`: leave out what begins later in a text that is yielded whole; a leading `*` finds it there.
+        """
         subject = self.subject()
         yield subject
         if isinstance(self.tool_input, dict):
@@ -161,10 +164,9 @@ class HostRequest:
             whole = _as_words(command)
             # One of several ends where the next begins.
             commands = {part.strip() for text in _readings(command) for part in _NEXT.split(text)}
-            if whole not in commands:
-                yield from _suffixes(whole)
+            for one in commands | {whole}:
+                yield from (one,) if from_start else _suffixes(one)
             for begun in (begun for one in commands for begun in _suffixes(one)):
-                yield begun
                 yield from _without_options(begun)
 
     def _command(self) -> str | None:
@@ -274,4 +276,5 @@ def _matches(rule: PolicyRule, asked: HostRequest) -> bool:
         # What is looked up on the disk comes last.
         simple = fits(asked.subject(), rule.match) and asked.is_simple()
         return simple and all(fits(other, rule.match) for other in asked.others())
-    return any(fits(part, rule.match) for part in asked.parts())
+    parts = asked.parts(from_start=rule.match.startswith("*"))
+    return any(fits(part, rule.match) for part in parts)
