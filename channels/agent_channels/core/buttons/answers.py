@@ -120,7 +120,7 @@ class ButtonAnswers:
         if located and is_secret_offer(located[0]):
             return self._tap_secret_offer(entry_id, tap, follow_ups)
         if located and is_forget_offer(located[0]):
-            return self._tap_forget_offer(entry_id, tap, follow_ups)
+            return self._tap_forget_offer(entry_id, tap, located[0], follow_ups)
         if located and located[0].turn_id:
             return self._tap_turn(entry_id, tap, located[0], located[0].turn_id, follow_ups)
         return self._tap_panel(entry_id, tap, follow_ups)
@@ -155,8 +155,7 @@ class ButtonAnswers:
         press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
         if press.refused is None and press.button is not None:
             self._open(entry_id, tap_event(tap, press))
-            feedback = translate("tap_accepted", label=label(press.button.label, 150))
-            self._tell(tap, feedback, follow_ups, counted=True)
+            self._accept(tap, press.button, follow_ups)
             return True
         self._inbox.end(entry_id)
         self._refuse(tap, press, follow_ups)
@@ -174,44 +173,51 @@ class ButtonAnswers:
             # The message shows it only seconds later, so the tap is answered in words at once.
             follow_ups.append(partial(self._answer, tap, stopping_words(stopping), alert=True))
             return True
-        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
-        if press.refused is not None or press.button is None:
-            self._refuse(tap, press, follow_ups)
+        button = self._pressed(tap, follow_ups)
+        if button is None:
             return False
-        self._turn_buttons.settle(turn_id, Place(panel.chat_id, panel.thread_id), press.button.value or "")
-        self._tell(tap, translate("tap_accepted", label=label(press.button.label, 150)), follow_ups, counted=True)
+        self._turn_buttons.settle(turn_id, Place(panel.chat_id, panel.thread_id), button.value or "")
+        self._accept(tap, button, follow_ups)
         return True
 
     def _tap_secret_offer(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> bool:
         """Delete the message in which somebody sent a credential, or leave it; the agent is not told of it."""
         self._inbox.end(entry_id)
-        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
-        if press.refused is not None or press.button is None:
-            self._refuse(tap, press, follow_ups)
+        button = self._pressed(tap, follow_ups)
+        if button is None:
             return False
-        if press.button.value in {None, KEEP}:
-            self._tell(tap, translate("tap_accepted", label=label(press.button.label, 150)), follow_ups, counted=True)
+        if button.value in {None, KEEP}:
+            self._accept(tap, button, follow_ups)
         else:
-            follow_ups.append(partial(self._delete, tap, press.button.value))
+            follow_ups.append(partial(self._delete, tap, button.value))
         return True
 
-    def _tap_forget_offer(self, entry_id: int, tap: Tap, follow_ups: list[FollowUp]) -> bool:
+    def _tap_forget_offer(self, entry_id: int, tap: Tap, panel: Panel, follow_ups: list[FollowUp]) -> bool:
         """Delete what is saved with some words in it, or keep it; the agent is not told of it."""
         self._inbox.end(entry_id)
-        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
-        if press.refused is not None or press.button is None or press.panel is None:
-            self._refuse(tap, press, follow_ups)
+        button = self._pressed(tap, follow_ups)
+        if button is None:
             return False
         # The words are no longer here either.
-        self._panels.drop_values(press.panel.id)
-        meant = words_to_forget(press.button)
+        self._panels.drop_values(panel.id)
+        meant = words_to_forget(button)
         if meant is None:
-            said = translate("tap_accepted", label=label(press.button.label, 150))
+            self._accept(tap, button, follow_ups)
         else:
             said = self._forgetting.forget(tap.chat.id, meant[0], tap.sender.id, meant[1])
             follow_ups.append(self._forgetting.empty_journal)
-        self._tell(tap, said, follow_ups, alert=meant is not None, counted=True)
+            self._tell(tap, said, follow_ups, alert=True, counted=True)
         return True
+
+    def _pressed(self, tap: Tap, follow_ups: list[FollowUp]) -> Button | None:
+        """Count a tap and return its button; None if it does not count, and the person is told why."""
+        press = self._panels.press(tap.data, tap.chat.id, tap.message_id, tap.sender, tap.snapshot)
+        if press.refused is not None:
+            self._refuse(tap, press, follow_ups)
+        return press.button
+
+    def _accept(self, tap: Tap, button: Button, follow_ups: list[FollowUp]) -> None:
+        self._tell(tap, translate("tap_accepted", label=label(button.label, 150)), follow_ups, counted=True)
 
     def _refuse(self, tap: Tap, press: Press, follow_ups: list[FollowUp]) -> None:
         """Tell somebody why their tap does not count, and take away the buttons of what is over."""
