@@ -395,7 +395,7 @@ class Commands:
             ask = self._forgetting.ask(self._adapter, message, words, found)
             incoming.follow_ups.append(Courtesy(ask, message.sender.id, asked=True))
             return
-        self._say(incoming, self._forgetting.forget(message.chat.id, words, message.sender.id, found.until))
+        self._say(incoming, self._forgetting.delete(found, message.sender.id))
         incoming.follow_ups.append(self._forgetting.empty_journal)
 
     async def _export(self, message: Message) -> None:

@@ -102,9 +102,13 @@ class Forgetting:
 
     def forget(self, chat_id: str, words: str, user_id: str, until: Until) -> str:
         """Delete what was found until then, for the person with this id; return the sentence that says how much."""
+        with self._services.store.transaction():
+            return self.delete(self.find(chat_id, words, user_id, until), user_id)
+
+    def delete(self, found: Found, user_id: str) -> str:
+        """Delete what was found just now, in the same transaction; return the sentence that says how much."""
         services = self._services
         with services.store.transaction():
-            found = self.find(chat_id, words, user_id, until)
             services.history.forget_lines(found.lines)
             services.inbox.forget_entries(found.entries)
             services.group_context.forget_lines(found.overheard)

@@ -288,9 +288,11 @@ class History:
         rows = self.store.rows("SELECT id, sought FROM history WHERE chat_id = ?", chat_id)
         return [row["id"] for row in rows if wanted(row["sought"])]
 
-    def forget_lines(self, ids: Iterable[int]) -> int:
-        """Delete lines; return how many."""
-        return sum(self._delete("id = ?", (one,)) for one in ids)
+    def forget_lines(self, ids: Iterable[int]) -> None:
+        """Delete lines."""
+        with self.store.transaction():
+            for one in ids:
+                self._delete("id = ?", (one,))
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` lines said before then (epoch seconds); return how many."""
