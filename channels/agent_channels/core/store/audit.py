@@ -63,14 +63,18 @@ class Audit:
         subject = None if subject is None else redact(subject)[:DETAIL_MAX]
         detail = None if detail is None else redact(detail)[:DETAIL_MAX]
         with self.store.transaction() as db:
-            before = self._facts.get(_HEAD)
-            if before is None:
-                before = _LOST if self._is_chained() else self._begin_chain(db)
-            at = time.time()
+            before, at = self._newest_hash(db), time.time()
             cursor = db.execute(
                 "INSERT INTO audit (at, what, subject, detail) VALUES (?, ?, ?, ?)", (at, what, subject, detail)
             )
             self._chain(db, int(cursor.lastrowid or 0), before, (at, what, subject), detail)
+
+    def _newest_hash(self, db: sqlite3.Connection) -> str:
+        """Return the hash that the next row goes on from; rows of an earlier version are chained first."""
+        head = self._facts.get(_HEAD)
+        if head is None:
+            head = _LOST if self._is_chained() else self._begin_chain(db)
+        return head
 
     def _is_chained(self) -> bool:
         return bool(self.store.value("SELECT EXISTS (SELECT 1 FROM audit WHERE hash IS NOT NULL)"))
@@ -176,8 +180,9 @@ class Audit:
         That they were, and by whose wish, is a record of its own, which the chain asks for.
         """
         with self.store.transaction() as db:
-            if ids and self._facts.get(_HEAD) is None and not self._is_chained():
-                self._begin_chain(db)
+            if ids:
+                # What has no chain yet is chained while its words are there.
+                self._newest_hash(db)
             for some in (ids[i : i + FORGET_STEP] for i in range(0, len(ids), FORGET_STEP)):
                 db.executemany("UPDATE audit SET detail = NULL, salt = NULL WHERE id = ?", [(one,) for one in some])
                 self.add(FORGET, by, f"the words of the records: {' '.join(map(str, some))}")
