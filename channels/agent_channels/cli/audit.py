@@ -80,14 +80,12 @@ def _verify(audit: Audit, args: argparse.Namespace) -> int:
 
 def exported(row: Row) -> dict[str, Any]:
     """Return a record for a program; `unreadable` names what is of the wrong kind."""
-    values = {name: row[name] for name in ("id", "at", *_TEXTS)}
-    moment = _moment(values["at"])
-    unreadable = [name for name in _TEXTS if not isinstance(values[name], str | None)]
-    if moment is None:
-        unreadable.insert(0, "at")
+    moment = _moment(row["at"])
+    record = {"id": row["id"], "ts": moment, **{name: row[name] for name in ("at", *_TEXTS)}}
+    unreadable = ["at"] if moment is None else []
+    unreadable += [name for name in _TEXTS if not isinstance(record[name], str | None)]
     # What this program never wrote is shown as well as it can be: JSON has neither bytes nor infinity.
-    shown_values = values | {name: _as_text(values[name]) for name in unreadable}
-    record = {"id": shown_values.pop("id"), "ts": moment, **shown_values}
+    record |= {name: _as_text(record[name]) for name in unreadable}
     return record | ({"unreadable": unreadable} if unreadable else {})
 
 
