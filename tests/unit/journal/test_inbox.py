@@ -105,6 +105,20 @@ def test_whatever_of_an_entry_holds_a_credential_is_masked_once_it_is_answered(i
     assert inbox.mask_answered() == 0
 
 
+def test_what_was_said_is_found_by_what_is_kept_beside_it(inbox: Inbox) -> None:
+    """The names of files as they read, however JSON writes them; and a quote is not taken for JSON."""
+    for number, meta in enumerate(
+        [{"attachments": json.dumps([{"name": "Quarzuhr鐘.txt"}])}, {"reply_to_text": "[1] C:\\users\\ann, 鐘 \\u12"}]
+    ):
+        put(inbox, str(number))
+        ((entry_id, _raw),) = inbox.unsorted(10)
+        inbox.open(entry_id, AgentEvent("7", f"m{number}", "7", "x", meta))
+    inbox.acknowledge([entry.delivery_id for entry in offered(inbox)])
+    first, second = inbox.matching("7", lambda text: "鐘" in text)
+    assert inbox.matching("7", lambda text: "users\\ann" in text) == [second]
+    assert inbox.matching("7", lambda text: "Quarzuhr鐘" in text) == [first]
+
+
 def test_an_entry_keeps_its_delivery_id_over_every_offer(inbox: Inbox) -> None:
     """Offered, left unanswered and offered again: the same id, and a count that tells a repetition."""
     opened(inbox, "5")

@@ -7,7 +7,6 @@ and cannot be forged.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.errors import Ambiguous, PlatformError, Refused
+from agent_channels.core.journal.history import without_escapes
 from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.store.database import Row, Store
 
@@ -426,7 +426,7 @@ class Panels:
             chat_id, self._clock(), until,
         )  # fmt: skip
         # As people read it, and not as JSON writes it.
-        return [row["id"] for row in rows if wanted(_unescaped("\n".join(filter(None, tuple(row)[1:]))))]
+        return [row["id"] for row in rows if wanted(without_escapes("\n".join(filter(None, tuple(row)[1:]))))]
 
     def forget(self, ids: Iterable[str]) -> None:
         """Delete panels."""
@@ -451,11 +451,6 @@ class Panels:
                 "(SELECT id FROM panels WHERE expires_at < ? AND outcome_due = 0 LIMIT ?)",
                 (before, limit),
             ).rowcount
-
-
-def _unescaped(text: str) -> str:
-    """Return JSON with its escapes undone, as far as searching for words in it goes."""
-    return re.sub(r"(?:\\u[0-9a-fA-F]{4})+", lambda match: str(json.loads(f'"{match[0]}"')), text)
 
 
 def _dump(grid: Sequence[Sequence[Button]]) -> str:

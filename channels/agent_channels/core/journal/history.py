@@ -8,6 +8,7 @@ so that it costs nothing on a message's way.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 import unicodedata
@@ -20,7 +21,7 @@ from agent_channels.core.log import redact
 from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import CAPS, attribute, content, file_name
 
-__all__ = ["History", "HistoryLine", "Kind", "holds_words", "received_line"]
+__all__ = ["History", "HistoryLine", "Kind", "holds_words", "received_line", "without_escapes"]
 
 Kind = Literal["message", "tap", "reaction"]
 # What a line's own cursor begins with; a platform's message ids never do.
@@ -387,6 +388,11 @@ def holds_words(words: str) -> Callable[[str], bool]:
         return bool(terms) and all(term in folded for term in terms)
 
     return holds
+
+
+def without_escapes(text: str) -> str:
+    """Return JSON with its escapes undone, as far as searching for words in it goes."""
+    return re.sub(r"(?:\\u[0-9a-fA-F]{4})+", lambda match: str(json.loads(f'"{match[0]}"')), text)
 
 
 def _escaped(term: str) -> str:

@@ -27,7 +27,7 @@ from agent_channels.core.journal.entry import (
     replied_files,
     sql_list,
 )
-from agent_channels.core.journal.history import History
+from agent_channels.core.journal.history import History, without_escapes
 from agent_channels.core.journal.pending_groups import (
     GroupedMessage,
     PendingGroup,
@@ -930,11 +930,11 @@ class Inbox:
 
 
 def _readable(meta: str | None) -> Iterator[str]:
-    """Yield the values of an entry's meta, lists without the escapes of JSON."""
+    """Yield the values of an entry's meta; what may be a list as JSON also without escapes."""
     for value in json.loads(meta or "{}").values():
         yield value
-        if "\\u" in value:
-            yield json.dumps(json.loads(value), ensure_ascii=False) if value.startswith(("[", "{")) else value
+        if value.startswith(("[", "{")):
+            yield without_escapes(value)
 
 
 def _entry(row: Row) -> Entry:
