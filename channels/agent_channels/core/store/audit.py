@@ -164,15 +164,13 @@ class Audit:
 
     def matching(self, subjects: Collection[str], wanted: Callable[[str], bool]) -> list[int]:
         """Return the ids of records whose words are `wanted`, and that concern one of these people and chats."""
-        return [
-            row["id"]
-            for row in self.all()
-            if row["detail"]
-            and isinstance(row["detail"], str)
-            and row["subject"] in subjects
-            and row["what"] != FORGET
-            and wanted(row["detail"])
-        ]
+        rows = self.store.rows_as_found(
+            f"SELECT id, detail FROM audit WHERE subject IN ({', '.join('?' * len(subjects))}) AND what != ? "
+            "AND typeof(detail) = 'text' ORDER BY id",
+            *subjects,
+            FORGET,
+        )
+        return [row["id"] for row in rows if wanted(row["detail"])]
 
     def forget(self, ids: Sequence[int], by: str) -> None:
         """Delete the words of records.
