@@ -18,7 +18,8 @@ import pytest
 
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.packed_files import LEVELS_MAX, UNPACKED_MAX
-from agent_channels.core.files.storage import HEAD, Files
+from agent_channels.core.files.secret_content import PART
+from agent_channels.core.files.storage import Files
 from agent_channels.core.secret_shapes import SECRET
 from agent_channels.core.store.database import Store
 from planted_secrets import KINDS, Planted, core_of, planted
@@ -86,9 +87,9 @@ def test_a_utf_16_text_stays_one(files: Files, tmp_path: Path) -> None:
         KEY.encode(),
         b"PuTTY-User-Key-File-3: ssh-ed25519",
         b"# created: today\nAGE-SECRET-KEY-1QQQ",
-        b"x" * HEAD + b"\n" + KEY.encode(),
-        b"\0" * HEAD * 2 + KEY.encode(),
-        b"y\n" * HEAD + TOKEN.encode(),
+        b"x" * PART + b"\n" + KEY.encode(),
+        b"\0" * PART * 2 + KEY.encode(),
+        b"y\n" * PART + TOKEN.encode(),
         b"\0\1" + TOKEN.encode(),
         TOKEN.encode("utf-16-be"),
         TOKEN.encode("utf-16-le"),
@@ -131,7 +132,7 @@ def test_what_lies_far_into_something_packed_is_refused(
 ) -> None:
     """As far into a member as into a file."""
     with pytest.raises(Refused, match="holds a secret"):
-        sent(files, tmp_path / "notes.bin", pack(b"y\n" * HEAD + TOKEN.encode()))
+        sent(files, tmp_path / "notes.bin", pack(b"y\n" * PART + TOKEN.encode()))
 
 
 @pytest.mark.parametrize(

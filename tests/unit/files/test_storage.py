@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
-from agent_channels.core.files.storage import HEAD, Files
+from agent_channels.core.files.secret_content import PART
+from agent_channels.core.files.storage import Files
 from agent_channels.core.log import register_secret
 from unprivileged import unprivileged
 
@@ -304,14 +305,14 @@ def test_what_is_written_into_a_file_after_the_check_is_not_sent(files: Files, f
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-@pytest.mark.parametrize("at", [0, HEAD - 20, 3 * HEAD])
+@pytest.mark.parametrize("at", [0, PART - 20, 3 * PART])
 def test_the_token_is_found_anywhere_in_a_file(files: Files, folders: Path, encoding: str, at: int) -> None:
     """At the end of a long log, on the border of what is read at once, and in what Windows programs write."""
     token = "7007007007:" + "AAHsomewhereInALongFileThatNobodyReads"
     register_secret(token)
     (folders / "project/long.log").write_bytes(b"x" * at + token.encode(encoding))
     with pytest.raises(Refused, match="holds a secret"):
-        files.open_sendable("long.log", 10 * HEAD)
+        files.open_sendable("long.log", 10 * PART)
 
 
 def test_hidden_files_of_the_home_folder_are_not_sent(folders: Path) -> None:

@@ -10,11 +10,12 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePath
 from typing import IO, Any
 
-from agent_channels.core.files.secret_content import secret_content, secret_part
+from agent_channels.core.files.secret_content import OVERLAP, PART, secret_in_parts
 from agent_channels.core.files.secret_names import secret_name
 from agent_channels.core.text.sanitize import label
 
@@ -22,7 +23,7 @@ __all__ = ["LEVELS_MAX", "UNPACKED_MAX", "Unsearched", "secret_member"]
 
 # So much is unpacked of a file, of all that is in it together, and so many files in each other.
 UNPACKED_MAX, MEMBERS_MAX, LEVELS_MAX = 256 * 1024 * 1024, 20_000, 4
-STEP, PIECE, OVERLAP = 1024 * 1024, 8192, 1024
+PIECE = 8192
 _SIZES = (size for power in range(12, 31) for size in (1 << power, 3 << power - 1))
 _DICTIONARIES = b"|".join(re.escape(size.to_bytes(4, "little")) for size in _SIZES)
 # Enough of how each begins that a text which only begins alike is none.
@@ -113,21 +114,20 @@ class _Search:
             file.seek(0)
         except _BROKEN:
             found, self.is_damaged = None, True
-        before = b""
-        while not found and (part := self._read(file)):
-            found = secret_part(before + part) if before else secret_content(part)
-            before = part[-OVERLAP:]
-        return found
+        return found or secret_in_parts(self._parts(file))
 
     def _inside_unpacked(self, file: IO[bytes], level: int) -> str | None:
         if file.read(len(_ZIP)) == _ZIP:
             # Its list of members is at its end, and is gone back from for each.
             file.seek(0)
-            data = b"".join(iter(lambda: self._read(file), b""))
+            data = b"".join(self._parts(file))
             self._left += len(data)
             return self.inside(io.BytesIO(data), level)
         file.seek(0)
         return self.inside(file, level)
+
+    def _parts(self, file: IO[bytes]) -> Iterator[bytes]:
+        return iter(partial(self._read, file), b"")
 
     def _read(self, file: Any) -> bytes:
         """Return the next part, up to where the file is damaged; b"" at its end."""
@@ -135,7 +135,7 @@ class _Search:
         size = 0
         # A larger piece would be lost with what is damaged in it.
         try:
-            while size < STEP and (part := file.read1(PIECE)):
+            while size < PART and (part := file.read1(PIECE)):
                 parts.append(part)
                 size += len(part)
         except _BROKEN:
@@ -191,7 +191,7 @@ class _Search:
     def _is_padded(self, file: IO[bytes]) -> bool:
         """Return whether something packed follows behind padding."""
         before = b""
-        while part := file.read(STEP):
+        while part := file.read(PART):
             if _PADDED_XZ.search(before + part):
                 file.seek(0)
                 return True

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from agent_channels.core.log import holds_registered, holds_token
 from agent_channels.core.secret_shapes import find_secrets, mask_shapes
 
-__all__ = ["masked_text", "secret_content", "secret_part"]
+__all__ = ["OVERLAP", "PART", "masked_text", "secret_content", "secret_in_parts"]
+
+# A file is searched in parts of this size, each with so much of the one before it. No token is longer.
+PART, OVERLAP = 1024 * 1024, 1024
 
 # A file with one of these is a key, though only its beginning may be there.
 # The first text is looked for before the pattern, because it costs far less.
@@ -49,7 +53,17 @@ def _readings(data: bytes) -> list[str]:
     return [one.decode("latin-1") for one in ([data] if len(without_zeros) == len(data) else [data, without_zeros])]
 
 
-def secret_part(data: bytes) -> str | None:
+def secret_in_parts(parts: Iterable[bytes]) -> str | None:
+    """Return which kind of secret the parts of a file hold together; takes none after the one where it is found."""
+    before = b""
+    for part in parts:
+        if found := _secret_part(before + part) if before else secret_content(part):
+            return found
+        before = part[-OVERLAP:]
+    return None
+
+
+def _secret_part(data: bytes) -> str | None:
     """As `secret_content`, for a part far from the beginning of a file: of a binary one only for keys and tokens."""
     if b"\0" not in data:
         return secret_content(data)

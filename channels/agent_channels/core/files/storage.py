@@ -19,7 +19,7 @@ from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.packed_files import Unsearched, secret_member
-from agent_channels.core.files.secret_content import masked_text, secret_content, secret_part
+from agent_channels.core.files.secret_content import PART, masked_text, secret_in_parts
 from agent_channels.core.files.secret_names import secret_name
 from agent_channels.core.settings.paths import expand_home, project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir
@@ -28,10 +28,6 @@ from agent_channels.core.text.sanitize import label
 
 __all__ = ["Files", "NotSearched", "open_file"]
 
-# So much of a file is searched for what looks like a secret; for the tokens in use, all of it.
-HEAD = 1024 * 1024
-# No token is longer.
-OVERLAP = 1024
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _SUFFIX_BY_MIME = {
     "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "audio/ogg": ".ogg", "video/mp4": ".mp4",
@@ -137,17 +133,13 @@ class Files:
             if info.st_size > limit:
                 raise Refused(f"the file {quoted} has {info.st_size:,} bytes; the platform takes at most {limit:,}")
             with tempfile.TemporaryFile(dir=self.path_of("")) as copy:
-                read, size, before, found = 0, 0, b"", None
-                masked: tuple[str, ...] = ()
-                # Not more than it had: a log may be written meanwhile.
-                while not found and (part := stream.read(min(HEAD, info.st_size - read))):
-                    read += len(part)
-                    if info.st_size <= HEAD and self._mask:
-                        part, masked = masked_text(part)
-                    found = secret_part(before + part) if before else secret_content(part)
-                    copy.write(part)
-                    size, before = size + len(part), part[-OVERLAP:]
+                parts, masked = _parts_of(stream, info.st_size), tuple[str, ...]()
+                if self._mask and info.st_size <= PART:
+                    text, masked = masked_text(b"".join(parts))
+                    parts = iter([text])
+                found = secret_in_parts(_copied(parts, copy))
                 copy.flush()
+                size = copy.tell()
                 found = found or self._secret_inside(copy, quoted, unsearched=unsearched)
                 checked = OpenFile(os.dup(copy.fileno()), file.name, size)
                 checked.masked = masked
@@ -281,6 +273,20 @@ def open_file(path: Path) -> OpenFile:
         return file
     file.close()
     raise OSError(errno.ESTALE, "it was replaced while it was opened; try again")
+
+
+def _parts_of(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    """Yield what a file holds, up to `size` bytes: a log may be written meanwhile."""
+    while part := stream.read(min(PART, size)):
+        size -= len(part)
+        yield part
+
+
+def _copied(parts: Iterable[bytes], copy: IO[bytes]) -> Iterator[bytes]:
+    """Yield parts of a file, and write each into a copy."""
+    for part in parts:
+        copy.write(part)
+        yield part
 
 
 def _hidden_in_home(real: Path) -> Path | None:
