@@ -14,7 +14,7 @@ from typing import Any
 from agent_channels.core.contract.checks import Finding, fine, note
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.agents.agent_host import Ability, AgentHost, HostFile, HostLimits
-from agent_channels.core.host.agents.json_files import command_hook, hooks_part, json_file, server_entry
+from agent_channels.core.host.agents.json_files import hook_groups, hooks_part, json_file, server_entry
 from agent_channels.core.host.agents.toml_files import toml_servers
 from agent_channels.core.host.codex_hooks import EVENTS, hook_entry
 from agent_channels.core.host.codex_queue import CodexQueue
@@ -49,7 +49,7 @@ def _entry(env: Environment) -> dict[str, Any]:
 
 
 def _hooks(environments: Sequence[Environment]) -> dict[str, list[dict[str, Any]]]:
-    hooks = {event: [{"hooks": [command_hook(name, bound_s, NAME)]}] for event, (name, bound_s) in COMMANDS.items()}
+    hooks = hook_groups(COMMANDS, NAME)
     for event in EVENTS:
         hooks.setdefault(event, []).append({"hooks": [hook_entry(event, env.channel) for env in environments]})
     return hooks

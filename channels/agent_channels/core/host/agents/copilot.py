@@ -13,7 +13,7 @@ from pathlib import Path
 from agent_channels.core.contract.checks import Finding, fine, note
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.agents.agent_host import Ability, AgentHost, HostFile, HostLimits
-from agent_channels.core.host.agents.json_files import command_hook, hooks_part, json_file, servers_part
+from agent_channels.core.host.agents.json_files import hook_groups, hooks_part, json_file, servers_part
 from agent_channels.core.host.config_files import read_text
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.config import Environment
@@ -37,12 +37,10 @@ COMMANDS = {
 def _files(environments: Sequence[Environment]) -> list[HostFile]:
     environ = environments[0].environ
     project = project_dir(environ)
-    groups = {event: [{"hooks": [command_hook(name, bound_s, NAME)]}] for event, (name, bound_s) in COMMANDS.items()}
+    hooks = hooks_part(hook_groups(COMMANDS, NAME), environ)
     return [
         json_file(project / ".mcp.json", sentence("the server"), servers_part(environments)),
-        json_file(
-            project / ".github" / "copilot" / "settings.local.json", sentence("the hooks"), hooks_part(groups, environ)
-        ),
+        json_file(project / ".github" / "copilot" / "settings.local.json", sentence("the hooks"), hooks),
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent_channels.core.host.agents.agent_host import Ability, AgentHost, HostFile, HostLimits
-from agent_channels.core.host.agents.json_files import command_hook, hooks_part, json_file, server_entry, servers_part
+from agent_channels.core.host.agents.json_files import hook_groups, hooks_part, json_file, server_entry, servers_part
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import project_dir
@@ -24,22 +24,21 @@ def _entry(env: Environment) -> dict[str, Any]:
 
 def _files(environments: Sequence[Environment]) -> list[HostFile]:
     environ = environments[0].environ
-    own = {
-        "SessionStart": [command_hook("session", _QUICK, "gemini")],
-        "BeforeAgent": [command_hook("prompt", _QUICK, "gemini")],
-        "BeforeTool": [command_hook("step", _QUICK, "gemini")],
-        "AfterTool": [command_hook("step", _QUICK, "gemini")],
-        "AfterAgent": [command_hook("stop", _WAITING, "gemini")],
-        "Notification": [command_hook("dialog", _QUICK, "gemini")],
-        "SessionEnd": [command_hook("end", _QUICK, "gemini")],
+    hooks = {
+        "SessionStart": ("session", _QUICK),
+        "BeforeAgent": ("prompt", _QUICK),
+        "BeforeTool": ("step", _QUICK),
+        "AfterTool": ("step", _QUICK),
+        "AfterAgent": ("stop", _WAITING),
+        "Notification": ("dialog", _QUICK),
+        "SessionEnd": ("end", _QUICK),
     }
-    groups = {event: [{"hooks": hooks}] for event, hooks in own.items()}
     return [
         json_file(
             project_dir(environ) / ".gemini" / "settings.json",
             sentence("the server and the hooks"),
             servers_part(environments, entry=_entry),
-            hooks_part(groups, environ),
+            hooks_part(hook_groups(hooks, "gemini"), environ),
         )
     ]
 

@@ -24,6 +24,7 @@ __all__ = [
     "JsonPart",
     "command_hook",
     "command_words",
+    "hook_groups",
     "hooks_part",
     "is_our_command",
     "json_file",
@@ -171,6 +172,11 @@ def command_hook(name: str, timeout: int, host: str = "") -> JSON:
     program = shlex.quote(str(own_script())) if os.name == "posix" else f'"{own_script()}"'
     told = f" --host {host}" if host else ""
     return {"type": "command", "command": f"{program} hook {name}{told}", "timeout": timeout}
+
+
+def hook_groups(commands: Mapping[str, tuple[str, int]], host: str) -> dict[str, list[JSON]]:
+    """Return groups of one hook each, as `hooks_part` takes them, from the name and timeout of our hook by event."""
+    return {event: [{"hooks": [command_hook(name, timeout, host)]}] for event, (name, timeout) in commands.items()}
 
 
 def hooks_part(groups: Mapping[str, Sequence[JSON]], environ: Mapping[str, str], key: str = "hooks") -> JsonPart:
