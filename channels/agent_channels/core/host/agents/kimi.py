@@ -34,9 +34,8 @@ def _files(environments: Sequence[Environment]) -> list[HostFile]:
     home = Path(env_value("HOME", environ) or expand_home("~"))
     own = Path(env_value("KIMI_CODE_HOME", environ) or home / ".kimi-code")
     hooks = [
-        {"event": event, **{key: entry[key] for key in ("command", "timeout")}}
+        {"event": event, "command": command_hook(name, bound_s, NAME)["command"], "timeout": bound_s}
         for event, (name, bound_s) in COMMANDS.items()
-        for entry in [command_hook(name, bound_s, NAME)]
     ]
     return [
         json_file(project_dir(environ) / ".kimi-code" / "mcp.json", sentence("the server"), servers_part(environments)),

@@ -68,8 +68,10 @@ def toml_hooks(path: Path, hooks: Sequence[Mapping[str, Any]], environ: Mapping[
         found = content.get(HOOKS, [])
         if not isinstance(found, list) or not all(isinstance(hook, MutableMapping) for hook in found):
             raise ConfigError(sentence("{key} in {path} is not a list; fix it first", key=HOOKS, path=path))
-        ours = [hook for hook in found if runs_ours({"command": str(hook.get("command"))}, environ)]
-        return ours, [hook for hook in found if not any(hook is one for one in ours)]
+        ours, others = list[Any](), list[Any]()
+        for hook in found:
+            (ours if runs_ours({"command": str(hook.get("command"))}, environ) else others).append(hook)
+        return ours, others
 
     def add(text: str) -> str:
         content = _parsed(path, text)
