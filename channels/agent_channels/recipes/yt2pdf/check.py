@@ -75,27 +75,24 @@ class _Block(NamedTuple):
 
 def check_summary(video: Video, language: str, markdown: str, *, timed: bool = True) -> Checked:
     """Return what is wrong with a summary. `timed`: its transcript has times that the summary can link to."""
-    too_large = oversized(markdown)
-    # Reading what is that large takes too long as well.
-    blocks = [] if too_large else list(_blocks(markdown))
-    problems = (
-        [Problem("size", *too_large)]
-        if too_large
-        else [
-            *_form(blocks),
-            *_links(video, blocks, timed=timed),
-            *_tags(blocks),
-            *_html(blocks),
-            *(_simplified(blocks) if language == "zh-TW" else ()),
-            *_languages(language, blocks),
-        ]
-    )
-    counted = _count(language, blocks)
     minutes, scale = video.length_s / 60, HAN_A_WORD if language == "zh-TW" else 1.0
     least = int(scale * min(max(FEWEST[0], WORDS_A_MINUTE[0] * minutes), FEWEST[1]))
     most = int(scale * min(max(MOST[0], WORDS_A_MINUTE[1] * minutes), MOST[1]))
+    if (too_large := oversized(markdown)) is not None:
+        # Reading what is that large takes too long as well.
+        return Checked(0, least, most, 0, (Problem("size", *too_large),))
+    blocks = list(_blocks(markdown))
+    problems = [
+        *_form(blocks),
+        *_links(video, blocks, timed=timed),
+        *_tags(blocks),
+        *_html(blocks),
+        *(_simplified(blocks) if language == "zh-TW" else ()),
+        *_languages(language, blocks),
+    ]
+    counted = _count(language, blocks)
     unit = "Chinese characters" if language == "zh-TW" else "words"
-    if not too_large and not least <= counted <= most:
+    if not least <= counted <= most:
         said = f"it has {counted} {unit}; a video of {video.length} takes {least} to {most}"
         problems.insert(0, Problem("words", 0, said))
     links = sum(len(block.links) for block in blocks)
