@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,19 +14,20 @@ import pytest
 from agent_channels.core.host.agents.registry import AGENT_HOSTS
 from agent_channels.core.host.install import add_to_file
 from agent_channels.core.settings.config import Environment
+from agent_channels.core.settings.env_file import set_dotenv_values
 from agent_channels.sandbox.telegram.people import TelegramPerson
-from agent_hosts import HOSTS, Room
-from agents import kill_all
+from agent_hosts import HOSTS, Room, handed_on
+from agents import running
 from harness import Stage
 from hook_runs import kept
-from host_waits import ended, stop_waits
+from host_waits import median, stop_waits
 from inbox_socket import Block, blocks_in
 from openai_model import OpenAIModel
 from scripted_model import Asked, say, use
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
 Note = Callable[[str, str], None]
-OURS = ("TELEGRAM_STATE_DIR", "CHANNELS_DATA_DIR", "XDG_RUNTIME_DIR")
+TABLE, LOG = "Copilot CLI", "copilot.log"
 REPLY, TIMES = "telegram-reply", 5
 
 
@@ -61,23 +61,15 @@ async def copilot(stage: Stage, model: OpenAIModel, prompt: str, *, asks: bool) 
     home.mkdir(exist_ok=True)
     launch = host.started(Room(host.program(), home, stage.project, {}, model, prompt))
     # Most variables whose names look like a secret's reach no server.
-    (stage.state / ".env").write_text(f"TELEGRAM_BOT_TOKEN={stage.tg.token}\nTELEGRAM_API_ROOT={stage.tg.root}\n")
-    (stage.state / ".env").chmod(0o600)
+    set_dotenv_values(stage.state, {"TELEGRAM_BOT_TOKEN": stage.tg.token, "TELEGRAM_API_ROOT": stage.tg.root})
     files = AGENT_HOSTS["copilot"].files
     assert files is not None
     for file in files([Environment("telegram", {**stage.env, "HOME": str(home)})]):
         add_to_file(file, stage.env)
-    launch.env.update({name: stage.env[name] for name in stage.env if name in OURS or name.startswith("COVERAGE_")})
     command = [word for word in launch.command if not asks or word != "--allow-all-tools"]
-    process = await asyncio.create_subprocess_exec(
-        *command, env=launch.env, cwd=stage.project, stdout=PIPE, stderr=PIPE, start_new_session=True
-    )
-    try:
+    env = {**launch.env, **handed_on(stage.env)}
+    async with running(command, env, stage.project, stage.folder / LOG) as process:
         yield process
-    finally:
-        if process.returncode is None:
-            kill_all(process)
-            await process.wait()
 
 
 async def said(stage: Stage, ann: TelegramPerson, words: str, *, card: bool = False) -> dict[str, Any]:
@@ -112,11 +104,10 @@ async def test_a_session_without_a_screen_is_a_phone_session(stage: Stage, model
             ann.send(f"message {number}.")
             assert (await ann.next_message(60))["text"] == f"got message {number}."
             took += [a.at - began for a in model.asked for block in news(a) if block.content == f"message {number}."]
-        note("Copilot CLI", f"-p, waiting hook: message to model median {statistics.median(took):.2f} s of {len(took)}")
+        note(TABLE, f"-p, waiting hook: message to model request: {median(took)}")
         await stop_waits(stage, 60)
         ann.send("/end")
-        out, err = await ended(process)
-        assert process.returncode == 0, err + out
+        assert await asyncio.wait_for(process.wait(), 25) == 0, (stage.folder / LOG).read_text()
     assert [block.content for a in model.asked for block in news(a)] == [f"message {n}." for n in range(TIMES)]
 
 
@@ -167,7 +158,7 @@ async def test_a_turn_that_a_message_began(stage: Stage, model: OpenAIModel, not
                 took.append(model.asked[before].at - began)
             else:
                 assert "Denied from the phone by ann" in model.asked[before].latest
-        note("Copilot CLI", f"allowed, tap to the next model request: median {statistics.median(took):.2f} s")
+        note(TABLE, f"allowed, tap to the next model request: {median(took)}")
         await said(stage, ann, "got by the way.")
         await stop_waits(stage, 60)
         ann.send("stop me.")
@@ -175,6 +166,5 @@ async def test_a_turn_that_a_message_began(stage: Stage, model: OpenAIModel, not
         assert not (stage.project / "never.txt").exists()
         await stop_waits(stage, 60)
         ann.send("/end")
-        out, err = await ended(process)
-        assert process.returncode == 0, err + out
+        assert await asyncio.wait_for(process.wait(), 25) == 0, (stage.folder / LOG).read_text()
     assert handed == [*(f"touch made{n}.txt" for n in range(TIMES + 1)), "by the way.", "stop me."]

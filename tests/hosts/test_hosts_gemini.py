@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from gemini_hosts import ForkedHost, news, program, replying, shell
 from gemini_model import GeminiModel
 from harness import Stage
 from hook_runs import kept
-from host_waits import ended, stop_waits
+from host_waits import ended, median, stop_waits
 from scripted_model import Asked
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
@@ -108,7 +107,7 @@ async def test_a_session_without_a_screen_is_a_phone_session(
             assert (await ann.next_message(60))["text"] == f"got message {number}."
             seen = next(asked for asked in model.asked for b in news(asked) if b.content == f"message {number}.")
             took.append(seen.at - began)
-        note(TABLE, f"-p, waiting hook: message to model median {statistics.median(took):.2f} s of {len(took)}")
+        note(TABLE, f"-p, waiting hook: message to model request: {median(took)}")
         await stop_waits(stage, 200)
         ann.send("/end")
         out, err = await ended(process)

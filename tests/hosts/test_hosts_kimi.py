@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio.subprocess import DEVNULL, PIPE
 from typing import Any
 
 import pytest
@@ -11,16 +10,15 @@ import pytest
 from agent_channels.core.host.agents.registry import AGENT_HOSTS
 from agent_channels.core.host.install import add_to_file
 from agent_channels.core.settings.config import Environment
-from agent_hosts import HOSTS, Room
-from agents import kill_all
+from agent_hosts import HOSTS, Room, handed_on
+from agents import running
 from harness import COMMAND, Stage
-from host_waits import answered, ended, stop_waits
+from host_waits import answered, stop_waits
 from inbox_socket import blocks_in
 from openai_model import OpenAIModel
 from scripted_model import Asked, say, use
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
-OURS = ("TELEGRAM_STATE_DIR", "CHANNELS_DATA_DIR", "XDG_RUNTIME_DIR")
 
 
 async def test_a_turns_end_hands_over_what_comes(stage: Stage) -> None:
@@ -40,7 +38,7 @@ async def test_a_turns_end_hands_over_what_comes(stage: Stage) -> None:
 
     host, home = HOSTS["kimi"], stage.folder / "host-home"
     home.mkdir()
-    given = {name: stage.env[name] for name in stage.env if name in OURS or name.startswith("COVERAGE_")}
+    given = handed_on(stage.env)
     token = {"TELEGRAM_BOT_TOKEN": stage.tg.token, "TELEGRAM_API_ROOT": stage.tg.root}
     server = {"command": COMMAND[0], "args": [COMMAND[1], "serve", "telegram"], "env": {**given, **token}}
     async with OpenAIModel(working) as model:
@@ -50,25 +48,12 @@ async def test_a_turns_end_hands_over_what_comes(stage: Stage) -> None:
         environ = {**stage.env, "KIMI_CODE_HOME": launch.env["KIMI_CODE_HOME"]}
         _, hooks = files([Environment("telegram", environ)])
         add_to_file(hooks, stage.env)
-        process = await asyncio.create_subprocess_exec(
-            *launch.command,
-            env={**launch.env, **given},
-            cwd=stage.project,
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-            start_new_session=True,
-        )
-        try:
+        log = stage.folder / "kimi.log"
+        async with running(launch.command, {**launch.env, **given}, stage.project, log) as process:
             await stop_waits(stage, 60)
             ann.send("one.")
             assert (await ann.next_message(60))["text"] == "got one."
-            out, err = await ended(process, 60)
-            assert process.returncode == 0, err + out
-        finally:
-            if process.returncode is None:
-                kill_all(process)
-                await process.wait()
+            assert await asyncio.wait_for(process.wait(), 60) == 0, log.read_text()
         assert model.failed == []
     assert handed == ["one."]
     await answered(stage, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from gemini_hosts import ForkedHost, news, program, replying, shell
 from harness import Stage
 from hook_runs import kept
-from host_waits import answered, ended
+from host_waits import answered, ended, median
 from openai_model import OpenAIModel
 from scripted_model import Asked
 
@@ -69,7 +68,7 @@ async def test_a_session_at_the_terminal(stage: Stage, model: OpenAIModel, qwen:
             await stage.tg.wait_for(told(f"got message {number}."), 60)
             seen = next(asked for asked in model.asked for b in news(asked) if b.content == f"message {number}.")
             took.append(seen.at - began)
-        note(TABLE, f"idle session, inbox: message to model median {statistics.median(took):.2f} s of {len(took)}")
+        note(TABLE, f"idle session, inbox: message to model request: {median(took)}")
         await answered(stage, 5)
         ann.send("work.")
         await stage.tg.wait_for(told("asks for permission"), 60)

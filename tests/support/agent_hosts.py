@@ -23,7 +23,7 @@ from responses_model import ResponsesModel
 from scratch_installs import npm_package
 from scripted_model import ScriptedModel
 
-__all__ = ["HOSTS", "KEY", "CodingHost", "Launch", "Room", "npm_program"]
+__all__ = ["HOSTS", "KEY", "CodingHost", "Launch", "Room", "handed_on", "npm_program"]
 
 KEY = "made-up-for-tests-000000000000000000000000"
 NODE = "node@24.9.0"
@@ -45,6 +45,12 @@ def npm_program(package: str, program: str) -> Path:
 def cache_folder() -> Path:
     """Where other people's programs are kept between runs."""
     return Path(os.environ.get("CHANNELS_HOSTS_CACHE") or platformdirs.user_cache_path("agent-channels-tests"))
+
+
+def handed_on(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which a server finds the folders of a test, as its host has to hand them on."""
+    named = {"TELEGRAM_STATE_DIR", "CHANNELS_DATA_DIR", "XDG_RUNTIME_DIR"}
+    return {name: value for name, value in env.items() if name in named or name.startswith("COVERAGE_")}
 
 
 @dataclass(frozen=True)

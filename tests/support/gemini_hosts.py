@@ -18,7 +18,8 @@ from typing import Any
 
 from agent_channels.core.host.agents.registry import AGENT_HOSTS
 from agent_channels.core.settings.config import Environment
-from agent_hosts import npm_program
+from agent_channels.core.settings.env_file import set_dotenv_values
+from agent_hosts import handed_on, npm_program
 from harness import Ran, Stage
 from inbox_socket import Block, blocks_in
 from scripted_model import Asked, ScriptedModel, say, use
@@ -77,16 +78,12 @@ class ForkedHost:
         }
         (own / "settings.json").write_text(json.dumps({**base, **settings}))
         # The host hands no variable on whose name looks like a secret's.
-        token = f"TELEGRAM_BOT_TOKEN={stage.tg.token}\nTELEGRAM_API_ROOT={stage.tg.root}\n"
-        (stage.state / ".env").write_text(token)
-        (stage.state / ".env").chmod(0o600)
+        set_dotenv_values(stage.state, {"TELEGRAM_BOT_TOKEN": stage.tg.token, "TELEGRAM_API_ROOT": stage.tg.root})
         files = AGENT_HOSTS[name].files
         assert files is not None
         for file in files([Environment("telegram", stage.env)]):
             file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.add(""))
-        named = ("TELEGRAM_STATE_DIR", "CHANNELS_DATA_DIR", "XDG_RUNTIME_DIR")
-        ours = (*named, *(n for n in stage.env if n.startswith("COVERAGE_")))
         vendor = {
             "gemini": {
                 "GEMINI_API_KEY": KEY,
@@ -108,7 +105,7 @@ class ForkedHost:
             "TERM": "xterm-256color",
             "SHELL": "/bin/sh",
             "LANG": "C.UTF-8",
-            **{name: stage.env[name] for name in ours},
+            **handed_on(stage.env),
             **vendor,
         }
 
