@@ -109,8 +109,7 @@ def command_line(pid: int) -> list[str]:
 
 def host_program(name: str) -> str | None:
     """Return the program of the host that started this server, if it is called so; None if it is not, or not shown."""
-    found = _process(host_pid())
-    argv = found[1] if found else []
+    argv = command_line(host_pid())
     program = shutil.which(argv[0]) if argv and Path(argv[0]).stem == name else None
     return program if program and Path(program).is_absolute() else None
 
