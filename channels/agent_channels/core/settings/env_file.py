@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from agent_channels.core.settings.state_folder import make_state_folder, read_state_file, replace_file
@@ -17,22 +17,23 @@ def set_dotenv_value(state_dir: Path, name: str, value: str) -> None:
 
 def set_dotenv_values(state_dir: Path, values: Mapping[str, str]) -> None:
     """As `set_dotenv_value`, for several at once: all of them are set, or none."""
-    path = make_state_folder(state_dir) / ".env"
-    lines = [f"{name}={value}" for name, value in values.items()]
-    before = read_state_file(path).splitlines()
-    others = [old for old in before if _dotenv_name(old) not in values]
-    if any(line not in before for line in lines) or len(others) != len(before) - len(lines):
-        replace_file(path, "\n".join([*others, *lines]) + "\n")
+    _put(state_dir, values.keys(), [f"{name}={value}" for name, value in values.items()])
 
 
 def remove_dotenv_value(state_dir: Path, name: str) -> bool:
     """Remove `name` from the state folder's .env; return False if it was not there. Raises `ConfigError`."""
+    return _put(state_dir, {name}, [])
+
+
+def _put(state_dir: Path, names: Collection[str], lines: Sequence[str]) -> bool:
+    """Put these lines in place of those that set `names`; return False if they are there already, and no others."""
     path = make_state_folder(state_dir) / ".env"
     before = read_state_file(path).splitlines()
-    others = [old for old in before if _dotenv_name(old) != name]
-    if len(others) != len(before):
-        replace_file(path, "".join(f"{line}\n" for line in others))
-    return len(others) != len(before)
+    after = [*(old for old in before if _dotenv_name(old) not in names), *lines]
+    if sorted(after) == sorted(before):
+        return False
+    replace_file(path, "".join(f"{line}\n" for line in after))
+    return True
 
 
 def _dotenv_name(line: str) -> str:
