@@ -65,8 +65,9 @@ class Router:
         """Return whose an event is by what was known last; None if that has to be looked up. See `confirm`."""
         inbound = self._adapter.to_inbound(event)
         target = target_of(inbound)
-        known = self._hub.routes.known(target) if isinstance(inbound, Message) and target.askable else None
-        if known is None or not isinstance(inbound, Message):
+        if not isinstance(inbound, Message) or not target.askable:
+            return None
+        if (known := self._hub.routes.known(target)) is None:
             return None
         facts, (still, values) = known
         decision = self._parts.decide(inbound, target, facts)
@@ -87,10 +88,11 @@ class Router:
             self._chat.wake()
 
     async def _route(self, event: RawEvent, inbound: Inbound, target: RouteTarget, facts: RoutingFacts) -> RoutedEvent:
-        decision = choose(target, facts)
         if isinstance(inbound, Message):
             decision = self._parts.decide(inbound, target, facts)
             self._parts.remember(inbound, decision)
+        else:
+            decision = choose(target, facts)
         projects = await self._projects(inbound, target, decision)
         return self._routed(event, inbound, target, decision, projects)
 
