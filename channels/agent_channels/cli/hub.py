@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action in {"install", "uninstall"}:
         return run_install_action(args)
     if args.channel is None:
-        return _status_of_all(as_json=args.json)
+        return _status_of_all(args)
     choose_language(args.channel)
     project = HubProject(args.channel)
     said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
@@ -227,27 +227,27 @@ def _status(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[st
     return _text(data), data
 
 
-def _status_of_all(*, as_json: bool) -> int:
+def _status_of_all(args: argparse.Namespace) -> int:
     """Print the status of every channel that has a hub in this project; return 1 if one of them cannot be asked."""
     choose_language(*CHANNELS)
-    found: list[dict[str, Any]] = []
+    found: list[tuple[str, dict[str, Any]]] = []
     for name in set_up_channels():
         env = Environment(name)
         try:
             if env.token() is None or hub_address(load(channel(name).settings, env), env) is None:
                 continue
-            text, data = _status(argparse.Namespace(), HubProject(name))
+            text, data = _status(args, HubProject(name))
         except (ConfigError, StoreError) as error:
             text, data = words_of(error), {"ok": False, "problem": words_of(error)}
-        found.append({"channel": name, "problem": None, **data, "text": text})
+        found.append((text, {"channel": name, "problem": None, **data}))
     if not found:
         raise Refused(sentence("this project shares no bot with another; `channels hub join CHANNEL` does that"))
-    if as_json:
-        hubs = [{key: value for key, value in one.items() if key != "text"} for one in found]
-        print(json.dumps({"ok": all(one["ok"] for one in found), "hubs": hubs}, ensure_ascii=False))
+    ok = all(data["ok"] for _, data in found)
+    if args.json:
+        print(json.dumps({"ok": ok, "hubs": [data for _, data in found]}, ensure_ascii=False))
     else:
-        print("\n\n".join(f"{channel(one['channel']).title}\n{shown(one['text'])}" for one in found))
-    return 0 if all(one["ok"] for one in found) else 1
+        print("\n\n".join(f"{channel(data['channel']).title}\n{shown(text)}" for text, data in found))
+    return 0 if ok else 1
 
 
 def _text(data: dict[str, Any]) -> str:

@@ -78,7 +78,7 @@ async def test_an_event_that_comes_again_stays_with_whom_it_is(made_hub: Hub) ->
 
 
 def handed(hub: ProjectHub) -> list[int]:
-    return [int(one.event_id) for one in hub.events.handed_over()]
+    return [int(one.event_id) for one in hub.wakeups.handed_over()]
 
 
 async def test_what_is_read_for_the_reader_s_own_project_is_handed_over_without_a_claim(made_hub: Hub) -> None:

@@ -17,6 +17,7 @@ from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.i18n.sentences import sentence
 
 __all__ = [
+    "ALWAYS",
     "ANSWER_WITHIN_S",
     "DIGEST",
     "HubDatabase",
@@ -32,7 +33,9 @@ __all__ = [
 
 Row = Mapping[str, Any]
 Statement = tuple[str, Sequence[Any]]
-"""A statement and the values of its question marks."""
+"""A statement, or a condition in one, and the values of its question marks."""
+ALWAYS: Statement = ("TRUE", ())
+"""The condition that holds."""
 T = TypeVar("T")
 Migrations = Sequence[Sequence[str]]
 

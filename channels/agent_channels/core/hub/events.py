@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from agent_channels.core.contract.messages import RawEvent
-from agent_channels.core.hub.database import HubDatabase, Row, Statement, chunks
+from agent_channels.core.hub.database import ALWAYS, HubDatabase, Row, Statement, chunks
 from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.sent import OwnedMessage, record_messages, record_statements
 from agent_channels.core.hub.wakeups import HubWakeups
@@ -20,7 +20,6 @@ UNDECIDED = ""
 # How long a project may take to journal what it claimed, before another process of the same project may.
 CLAIM_S = 60.0
 _CHUNK = 50
-ALWAYS: Statement = ("TRUE", ())
 _WAITING = "id, event_id, payload, chat_id, thread_id, user_id, {now} - received_at AS waited_s"
 TOLD, NOTHING_TO_TELL = 1, 2
 
@@ -210,10 +209,6 @@ class Events:
             # What was not taken is claimed again.
             self._wakeups.handed_over()
 
-    def handed_over(self) -> list[RawEvent]:
-        """Return, once, the events that were stored as claimed for this process's project, by whichever process."""
-        return self._wakeups.handed_over()
-
     async def claim(
         self, project: str, claimer: str, domain: str, limit: int, *, expected: bool = False
     ) -> list[ClaimedEvent]:
@@ -278,16 +273,6 @@ class Events:
                 self._bot,
             )
         return {row["project"]: int(row["n"]) for row in rows}
-
-    async def waiting_for(self, project: str, limit: int = 1000) -> list[Waiting]:
-        """Return the events that wait for a project, or that nobody decided yet, oldest first. Raises `StoreError`."""
-        async with self._db.reading() as tx:
-            rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events WHERE bot = ? AND project = ? AND {_open()} "
-                "ORDER BY id LIMIT ?",
-                self._bot, project, limit,
-            )  # fmt: skip
-        return [_waiting(row) for row in rows]
 
     async def undecided(self, limit: int = 1000) -> list[Waiting]:
         """Return the events of which nobody knows yet whose they are, oldest first. Raises `StoreError`."""

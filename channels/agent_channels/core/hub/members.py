@@ -7,8 +7,8 @@ import json
 import re
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
@@ -190,12 +190,7 @@ class Members:
         async with self._db.reading() as tx:
             sql, values = self.query
             rows = await tx.rows(sql, *values)
-        dead: set[str] = set()
-        with contextlib.suppress(ConfigError, OSError):
-            here = lock_domain() if any(row["domain"] for row in rows) else None
-            dead |= {row["project"] for row in rows if row["domain"] == here and self._wakeups.is_dead(row["project"])}
-        self.known = [replace(member, is_dead=member.project in dead) for member in self.known_by(rows)]
-        return self.known
+        return self.known_by(rows, self._dead(rows))
 
     @property
     def query(self) -> Statement:
@@ -209,9 +204,9 @@ class Members:
             self._bot,
         )
 
-    def known_by(self, rows: Sequence[Row]) -> list[ProjectMember]:
-        """Return the projects in the rows of `query`; they are `known` from then on."""
-        self.known = [_member(row) for row in rows]
+    def known_by(self, rows: Sequence[Row], dead: Collection[str] = ()) -> list[ProjectMember]:
+        """Return the projects in the rows of `query`, of which these are dead; they are `known` from then on."""
+        self.known = [_member(row, is_dead=row["project"] in dead) for row in rows]
         return self.known
 
     def enabled_since(self) -> dict[str, float]:
@@ -245,6 +240,13 @@ class Members:
                 self._bot, project,
             )  # fmt: skip
 
+    def _dead(self, rows: Sequence[Row]) -> set[str]:
+        """Return the projects whose processes ran on this machine and ended without a word."""
+        with contextlib.suppress(ConfigError, OSError):
+            here = lock_domain() if any(row["domain"] for row in rows) else None
+            return {row["project"] for row in rows if row["domain"] == here and self._wakeups.is_dead(row["project"])}
+        return set()
+
     async def _owner_of(self, tx: HubTransaction, name: str) -> str | None:
         rows = await tx.rows("SELECT project FROM members WHERE bot = ? AND name = ?", self._bot, name)
         return str(rows[0]["project"]) if rows else None
@@ -256,7 +258,7 @@ class Members:
         return next(name for name in names if name not in taken)
 
 
-def _member(row: Row) -> ProjectMember:
+def _member(row: Row, *, is_dead: bool) -> ProjectMember:
     state, now, here = row["session_state"], float(row["now"]), time.time()
     return ProjectMember(
         project=row["project"],
@@ -272,6 +274,7 @@ def _member(row: Row) -> ProjectMember:
         silent_s=now - float(row["seen_at"]),
         joined_at=float(row["joined_at"]),
         gate=row["gate"],
+        is_dead=is_dead,
     )
 
 

@@ -160,19 +160,23 @@ class _PostgresTransaction:
         self._connection = connection
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
-        cursor = await self._execute(sql, values)
-        return cast("list[Row]", await cursor.fetchall() if cursor.description else [])
+        return await _fetched(await self._execute(sql, values))
 
     async def each(self, *queries: Statement) -> list[list[Row]]:
         async with self._connection.pipeline():
             cursors = [await self._execute(sql, values) for sql, values in queries]
-        return [cast("list[Row]", await cursor.fetchall() if cursor.description else []) for cursor in cursors]
+        return [await _fetched(cursor) for cursor in cursors]
 
     async def execute(self, sql: str, *values: Any) -> int:
         return (await self._execute(sql, values)).rowcount
 
     async def _execute(self, sql: str, values: Sequence[Any]) -> psycopg.AsyncCursor[dict[str, Any]]:
         return await self._connection.execute(_for_postgres(sql), tuple(map(storable, values)))
+
+
+async def _fetched(cursor: psycopg.AsyncCursor[dict[str, Any]]) -> list[Row]:
+    """Return the rows of a statement; none of one that returns nothing, which cannot be fetched."""
+    return cast("list[Row]", await cursor.fetchall() if cursor.description else [])
 
 
 @lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agent_channels.core.hub.database import HubDatabase, HubTransaction, Statement, chunks
+from agent_channels.core.hub.database import ALWAYS, HubDatabase, HubTransaction, Statement, chunks
 
 __all__ = ["OwnedMessage", "SentLog", "SentMessage", "record_messages", "record_statements"]
 
@@ -30,7 +30,7 @@ class OwnedMessage(NamedTuple):
 
 
 def record_statements(
-    bot: str, messages: Sequence[OwnedMessage], *, replace: bool = True, condition: Statement = ("TRUE", ())
+    bot: str, messages: Sequence[OwnedMessage], *, replace: bool = True, condition: Statement = ALWAYS
 ) -> list[Statement]:
     """Return what records whose messages are; with `replace` False a record that is there stays.
 

@@ -223,14 +223,14 @@ class ProjectQuestions:
     async def tap(self, tap: Tap, target: RouteTarget, project: str) -> None:
         """Count a tap on a question, if it counts. Raises `StoreError`."""
         question = await self._hub.questions.on(tap.chat.id, tap.message_id)
-        member = self._member(project)
-        if question is not None:
-            # The place that was asked about: the question may stand in a thread under the message.
-            target = replace(target, thread_id=question.asked.thread_id or None)
         if question is None:
             self._voice.tell(tap, translate("tap_unknown"), alert=True)
             self._voice.close(tap, "")
-        elif tap.sender.id != question.asked.user_id:
+            return
+        # The place that was asked about: the question may stand in a thread under the message.
+        target = replace(target, thread_id=question.asked.thread_id or None)
+        member = self._member(project)
+        if tap.sender.id != question.asked.user_id:
             self._voice.tell(tap, translate("tap_foreign"), alert=True)
         elif question.project not in {"", project}:
             name = name_of(self._hub.members.known, question.project)

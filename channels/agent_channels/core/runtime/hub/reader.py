@@ -10,9 +10,8 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 
@@ -25,14 +24,14 @@ from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.inbound.listening import Listening
 from agent_channels.core.process import server_pid
 from agent_channels.core.runtime.context import OpenBot
-from agent_channels.core.runtime.hub.router import Guess
+from agent_channels.core.runtime.hub.router import Router
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.services import Services
 from agent_channels.core.settings.state_folder import is_trusted
 from agent_channels.core.store.database import Store
 
-__all__ = ["HubReader", "HubRouter"]
+__all__ = ["HubReader"]
 
 logger = logging.getLogger(__name__)
 TAKE_OVER_EVERY_S = 1.0
@@ -44,42 +43,11 @@ PAUSE_S = 0.1
 HEAD_START_S = 0.005
 
 
-class HubRouter(Protocol):
-    """Decides whose an event is."""
-
-    def deciding(self) -> AbstractAsyncContextManager[None]:
-        """Return the block in which whose events are is decided and stored: nothing else decides meanwhile."""
-        ...
-
-    async def route(self, events: Sequence[RawEvent]) -> list[RoutedEvent]:
-        """Return whose each event is, in order, after what was said before is decided.
-
-        Raises `StoreError`; nothing is acknowledged then.
-        """
-        ...
-
-    def guess(self, event: RawEvent) -> Guess | None:
-        """Return whose an event is by what was known last; None if that has to be looked up."""
-        ...
-
-    def confirm(self, guess: Guess) -> None:
-        """A guess was right, and its event is stored."""
-        ...
-
-    async def stored(self, routed: Sequence[RoutedEvent]) -> None:
-        """What was decided is committed."""
-        ...
-
-    async def run(self) -> None:
-        """Ask people about what nobody could decide, and answer what is for the hub, until cancelled."""
-        ...
-
-
 class HubReader:
     """Reads the platform for all projects of a bot while this process holds its lease."""
 
     def __init__(
-        self, context: OpenBot, hub: ProjectHub, router: HubRouter, domain: str, lock: ReaderLock, folder: str
+        self, context: OpenBot, hub: ProjectHub, router: Router, domain: str, lock: ReaderLock, folder: str
     ) -> None:
         """`domain`: see `lock_domain`. `lock`: the bot's on this machine. `folder`: where this process works."""
         settings = context.settings
@@ -253,7 +221,7 @@ class HubSink:
         self,
         hub: ProjectHub,
         lease: Lease,
-        router: HubRouter,
+        router: Router,
         mark_alive: Callable[[], None],
         add_note: Callable[[str], None],
     ) -> None:

@@ -51,7 +51,10 @@ class Router:
         return self._chat.questions.deciding
 
     async def route(self, events: Sequence[RawEvent]) -> list[RoutedEvent]:
-        """Return whose each event is, in order, after what was said before is decided. Raises `StoreError`."""
+        """Return whose each event is, in order, after what was said before is decided.
+
+        Raises `StoreError`; nothing is acknowledged then.
+        """
         await self._chat.questions.settle_decidable()
         inbound = [self._adapter.to_inbound(event) for event in events]
         targets = [target_of(one) for one in inbound]

@@ -30,7 +30,7 @@ class HubWorker:
         hub, expected = self._hub, False
         with hub.events.claiming(self._claimer):
             while True:
-                events = hub.events.handed_over() or await self._claimed(expected=expected)
+                events = hub.wakeups.handed_over() or await self._claimed(expected=expected)
                 expected = False
                 if events:
                     await sink.put(events)
