@@ -6,8 +6,8 @@ The process that the host's hooks call writes a turn; every process of the proje
 from __future__ import annotations
 
 import json
+import secrets
 import time
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -183,7 +183,7 @@ class Turns:
         with self.store.transaction() as db:
             turn = self.current(session)
             if turn is None:
-                turn = Turn(uuid.uuid4().hex, session, time.time(), list(dict.fromkeys(places)))
+                turn = Turn(secrets.token_hex(16), session, time.time(), list(dict.fromkeys(places)))
                 self.begin(turn)
                 return turn
             every = list(dict.fromkeys([*turn.places, *places]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
 import sys
 from pathlib import Path
@@ -78,7 +77,7 @@ def write_atomically(path: Path, text: str | bytes, mode: int | None = OWNER_ONL
             file.flush()
             os.fsync(file.fileno())
         if mode is None and path.exists():
-            shutil.copymode(path, draft)
+            draft.chmod(stat.S_IMODE(path.stat().st_mode))
         draft.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -459,6 +458,9 @@ def delete_state(path: Path) -> None:
 
     Files of other names stay, and with them the folder.
     """
+    # Imported late, as where a damaged database is copied: it is half a megabyte of every hook that waits.
+    import shutil
+
     with StateFolder.opened(path) as folder:
         folder.require_known()
         names = [name for name in folder.names() if is_ours_by_name(name)]

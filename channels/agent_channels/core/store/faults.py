@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -103,6 +102,8 @@ def explained(path: Path) -> Iterator[None]:
 
 def _keep_copy(path: Path) -> list[str]:
     """Copy a damaged database once, named for when it last changed; return a sentence, or none if it cannot be."""
+    import shutil
+
     try:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(path.stat().st_mtime))
         copy = path.with_name(f"{path.name}.damaged-{stamp}")
