@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent_channels.core.host.agents.copilot import HOST
+from agent_channels.core.host.config_files import foreign_server
 from agent_channels.core.settings.config import Environment
 from agent_channels.hooks.hosts import copilot
 from agent_channels.hooks.run import HOOKS, run
@@ -39,6 +40,21 @@ def test_the_server_and_the_hooks_are_written_and_taken_out(tmp_path: Path) -> N
     assert hooks.add(text) == text
     assert json.loads(hooks.remove(text)) == json.loads(before)
     assert hooks.remove(hooks.add("")) == ""
+
+
+def test_claude_code_starts_the_same_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both read one file: where this user's folders are is no setting of a stranger's, another folder is."""
+    assert HOST.files is not None
+    program = tmp_path / "bin" / "channels"
+    program.parent.mkdir()
+    program.touch(0o755)
+    monkeypatch.setattr("sys.argv", [str(program)])
+    known = environment(tmp_path).environ | {"XDG_RUNTIME_DIR": "/run/user/1000", "PATH": str(program.parent)}
+    entry = json.loads(HOST.files([Environment("telegram", known)])[0].add(""))["mcpServers"]["telegram"]
+    entry["command"] = str(program)
+    assert entry["env"]["XDG_RUNTIME_DIR"] == "/run/user/1000"
+    assert foreign_server("telegram", entry, "telegram", known) == ""
+    assert "XDG_RUNTIME_DIR" in str(foreign_server("telegram", entry, "telegram", known | {"XDG_RUNTIME_DIR": "/run"}))
 
 
 @pytest.mark.parametrize(

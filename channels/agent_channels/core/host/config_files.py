@@ -25,6 +25,7 @@ from agent_channels.core.settings.validation import json_kind
 from agent_channels.core.text.sanitize import label
 
 __all__ = [
+    "PLACES",
     "HookCommand",
     "config_dir",
     "enabled_plugin",
@@ -57,6 +58,8 @@ _ENTRY = {"type", "command", "args", "env", "timeout", "alwaysLoad", "descriptio
 _STEERS = re.compile(
     r"CLAUDE_PROJECT_DIR|HOME|PATH|TMPDIR|TEMP|TMP|(CHANNELS|PIP|PYTHON|LD|DYLD|SSL|XDG|PG)\w*|\w+_CA_BUNDLE"
 )
+# Where this user's programs meet; a host that starts its servers with few variables has to be told of them.
+PLACES = ("CHANNELS_DATA_DIR", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")
 _PLUGIN = re.compile(r"agent-channels@[A-Za-z0-9._-]{1,100}")
 HookCommand = tuple[str, str]
 """One of our hooks: its name, and the program that its command starts."""
@@ -229,6 +232,8 @@ def _passes_on(key: str, value: object, channel: str, environ: Mapping[str, str]
     if key == "CLAUDE_PROJECT_DIR":
         # Any file of the project may be sent, so another one is somebody's decision.
         return value in {f"${{{key}}}", f"${{{key}:-.}}", ".", str(project_dir(environ))}
+    if key in PLACES and value == env_value(key, environ):
+        return True
     ours = key.startswith((f"{prefix}_", "CHANNELS_"))
     return ours and isinstance(value, str) and value in {"", f"${{{key}:-}}", f"${{{key}}}"}
 

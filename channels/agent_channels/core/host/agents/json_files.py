@@ -12,7 +12,7 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.agents.agent_host import HostFile
-from agent_channels.core.host.config_files import is_this_program, json_object, to_fix_first
+from agent_channels.core.host.config_files import PLACES, is_this_program, json_object, to_fix_first
 from agent_channels.core.host.hook_lists import add_missing_hooks, called_server, is_gone, remove_hooks, runs_ours
 from agent_channels.core.host.json_text import edited
 from agent_channels.core.i18n.sentences import sentence, words_of
@@ -36,8 +36,6 @@ __all__ = [
 ]
 
 JSON = dict[str, Any]
-# Where this user's programs meet; a host that starts its servers with few variables has to be told of them.
-_PLACES = ("CHANNELS_DATA_DIR", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ def server_command(env: Environment) -> list[str]:
 
 def server_variables(env: Environment) -> dict[str, str]:
     """Return what the server has to be told by its host: the project, and which of the user's folders are elsewhere."""
-    named = (f"{env.channel.upper()}_STATE_DIR", *_PLACES)
+    named = (f"{env.channel.upper()}_STATE_DIR", *PLACES)
     found = {name: value for name in named if (value := env_value(name, env.environ))}
     return {"CLAUDE_PROJECT_DIR": str(project_dir(env.environ).absolute()), **found}
 
