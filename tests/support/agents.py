@@ -21,6 +21,8 @@ __all__ = ["Agent", "ClientAgent", "HostedAgent", "NoAnswer", "interrupted", "ki
 
 # How long a host may take from one request of its model to the next, besides what a tool itself takes.
 HOST_S = 90.0
+# How long a host may take to its model's first request: Kilo waits a minute for the lock of one that was killed.
+STARTS_S = 240.0
 LINE_LIMIT = 1 << 24
 # How long a program may take to end once it was interrupted.
 ENDS_S = 20.0
@@ -80,7 +82,7 @@ class HostedAgent:
     async def begin(self, server: str) -> None:
         """Takes up the tools of a server; where the host keeps them behind a search, searches for them."""
         self._server = server
-        asked = await self._request(HOST_S)
+        asked = await self._request(STARTS_S)
         search = next((name for name in asked.tools if SEARCH.search(name)), None)
         if search is not None and not any(server in name for name in asked.tools):
             found = await self._use(search, {"query": server, "max_results": 20}, HOST_S)

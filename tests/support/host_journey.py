@@ -41,6 +41,7 @@ BURST, LENGTH = 20, 3_500
 CALL_S = 400.0
 RESULT_MAX = 200_000
 RESULT_STEP = 100
+BLOCK, ATTRIBUTE = re.compile(r"<channel ([^>]*)>"), re.compile(r"""(\w+)=\\?"([^"\\]*)""")
 AFTER = re.compile(r"""\bafter["'`:= ]+(\d+)\b""")
 
 Session = Callable[[], AbstractAsyncContextManager[Agent]]
@@ -49,9 +50,15 @@ Session = Callable[[], AbstractAsyncContextManager[Agent]]
 class Journey:
     """The agent of one host, or of one client, and a person with a phone."""
 
-    def __init__(self, session: Session, ann: TelegramPerson, hasty: Session | None = None) -> None:
-        """`session` starts the host, or the client, with our server; `hasty`: so that it gives up calls soon."""
-        self._session, self._hasty = session, hasty
+    def __init__(
+        self, session: Session, ann: TelegramPerson, hasty: Session | None = None, *, acks: bool = False
+    ) -> None:
+        """`session` starts the host, or the client, with our server; `hasty`: so that it gives up calls soon.
+
+        `acks`: each wait names what the last one showed, as an agent has to whose calls go to servers of their own.
+        """
+        self._session, self._hasty, self._acks = session, hasty, acks
+        self._seen: list[str] = []
         self._open: AbstractAsyncContextManager[Agent] | None = None
         self._agent: Agent | None = None
         self._after: int | None = None
@@ -138,6 +145,7 @@ class Journey:
 
     async def tap_after_exit(self) -> None:
         """A tap that comes once the host, killed while it asked, is gone is in what the next session is told."""
+        await self.agent()
         asking = asyncio.create_task(self._ask("Left or right?", "Left", "Right"))
         grid = await self.ann.next_message(PERSON_S)
         await self.leave()
@@ -166,6 +174,7 @@ class Journey:
         await self.leave()
         before, self._session = self._session, self._hasty
         try:
+            await self.agent()
             asking = asyncio.create_task(self._ask("Up or down?", "Up", "Down", within=CALL_S))
             grid = await self.ann.next_message(PERSON_S)
             said = await asking
@@ -190,7 +199,10 @@ class Journey:
     async def wait(self, **arguments: Any) -> str:
         """Calls `wait_for_messages` as its results say."""
         more = {} if self._after is None else {"after": self._after}
+        if self._seen:
+            more["ack"] = self._seen
         text = await (await self.agent()).call("wait_for_messages", **arguments, **more)
+        self._seen = _whole(text) if self._acks else []
         if found := AFTER.findall(text):
             self._after = int(found[-1])
         return text
@@ -218,6 +230,12 @@ class Journey:
         finally:
             await self.leave()
         return found
+
+
+def _whole(text: str) -> list[str]:
+    """The delivery ids of the messages that a result shows to their end."""
+    blocks = [dict(ATTRIBUTE.findall(block)) for block in BLOCK.findall(text)]
+    return [block["delivery_id"] for block in blocks if block.get("part") == block.get("parts")]
 
 
 def _words(number: int) -> list[str]:

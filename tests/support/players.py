@@ -110,13 +110,17 @@ Start = Callable[[Seat, dict[str, Any]], AbstractAsyncContextManager[Agent]]
 
 @dataclass(frozen=True)
 class Player:
-    """A host or a client: `start(seat, server)` starts it with that server, anew each time."""
+    """A host or a client: `start(seat, server)` starts it with that server, anew each time.
+
+    `stateless`: each of its calls starts a server of its own.
+    """
 
     name: str
     title: str
     version: str
     kind: str
     start: Start
+    stateless: bool = False
 
 
 # ---- hosts
@@ -150,6 +154,10 @@ def _hosted(host: CodingHost) -> Start:
 Command = Callable[[], list[str]]
 
 
+# Drivers whose library starts with a newer Python than ours may be: the oldest that it takes.
+NEWER_PYTHON = {"fast_agent_client.py": (3, 12)}
+
+
 def _python(script: str, *packages: str) -> Command:
     """The command line of a driver in a virtual environment with these packages; without any, in our own."""
 
@@ -161,7 +169,7 @@ def _python(script: str, *packages: str) -> Command:
         wanted = "\n".join(packages)
         if not ready.exists() or ready.read_text() != wanted:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            venv_with(folder, *packages)
+            venv_with(folder, *packages, at_least=NEWER_PYTHON.get(script, (3, 0)))
             ready.write_text(wanted)
         return [str(folder / "bin" / "python"), str(CLIENTS / script)]
 
@@ -310,8 +318,9 @@ def _players() -> Sequence[Player]:
             TS.rpartition("@")[2],
             "client",
             _driven(_node("ts_sdk.mjs", TS, "stateless")),
+            stateless=True,
         ),
-        Player("inspector", "MCP Inspector CLI", "2.12.0", "client", _inspector(inspector)),
+        Player("inspector", "MCP Inspector CLI", "2.12.0", "client", _inspector(inspector), stateless=True),
     ]
     for name, title, way, script, package, *more in (
         ("fastmcp", "FastMCP", _driven, "fastmcp_client.py", "fastmcp==4.2.3"),
@@ -323,13 +332,13 @@ def _players() -> Sequence[Player]:
             "langchain-mcp-adapters==0.3.2",
         ),
         ("mcp-agent", "mcp-agent", _driven, "mcp_agent_client.py", "mcp-agent==0.2.6", "mcp<2"),
-        ("fast-agent", "fast-agent", _driven, "fast_agent_client.py", "fast-agent-mcp==0.2.36"),
+        ("fast-agent", "fast-agent", _driven, "fast_agent_client.py", "fast-agent-mcp==0.10.48"),
         ("smolagents", "smolagents", _uncancelled, "smolagents_tools.py", "smolagents[mcp]==1.26.0", "mcp<2"),
         ("openai-agents", "OpenAI Agents SDK", _modelled, "openai_agents.py", "openai-agents==0.24.0"),
         ("pydantic-ai", "Pydantic AI", _modelled, "pydantic_ai_agent.py", "pydantic-ai-slim[mcp,openai]==2.68.0"),
     ):
         start = way(_python(script, package, *more))
-        clients.append(Player(name, title, package.partition("==")[2], "client", start))
+        clients.append(Player(name, title, package.partition("==")[2], "client", start, stateless=name == "langchain"))
     return [*hosts, *clients]
 
 

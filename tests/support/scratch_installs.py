@@ -25,13 +25,28 @@ def npm_package(folder: Path, package: str) -> Path:
     return folder / "node_modules" / ".bin"
 
 
-def venv_with(folder: Path, *packages: str) -> Path:
-    """The interpreter of a virtual environment that has the packages; skips the test, saying why, when it cannot be."""
+def venv_with(folder: Path, *packages: str, at_least: tuple[int, int] = (3, 0)) -> Path:
+    """The interpreter of a virtual environment that has the packages; skips the test, saying why, when it cannot be.
+
+    It is of our own Python, or of another one on the PATH if ours is older than `at_least`.
+    """
     what = ", ".join(packages)
-    _run([sys.executable, "-m", "venv", str(folder)], f"an environment for {what}", folder)
+    _run([_interpreter(at_least, what), "-m", "venv", str(folder)], f"an environment for {what}", folder)
     python = folder / "bin" / "python"
     _run([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages], what, folder)
     return python
+
+
+def _interpreter(at_least: tuple[int, int], what: str) -> str:
+    if sys.version_info[:2] >= at_least:
+        return sys.executable
+    major, minor = at_least
+    found = next(
+        filter(None, (shutil.which(f"python{major}.{newer}") for newer in range(minor + 3, minor - 1, -1))), None
+    )
+    if found is None:
+        pytest.skip(f"{what} cannot be installed: it needs Python {major}.{minor} or newer")
+    return found
 
 
 def _run(command: list[str], what: str, folder: Path) -> None:

@@ -42,7 +42,10 @@ async def measure(player: Player, folder: Path, hold_s: float) -> dict[str, Any]
         del stage.env["CHANNELS_CLAIM"]
         seat, ann = Seat(stage), stage.person()
         journey = Journey(
-            lambda: player.start(seat, seat.server()), ann, hasty=lambda: player.start(seat.hasty(), seat.server())
+            lambda: player.start(seat, seat.server()),
+            ann,
+            hasty=lambda: player.start(seat.hasty(), seat.server()),
+            acks=player.stateless,
         )
         cells = await journey.play(
             journey.connects,

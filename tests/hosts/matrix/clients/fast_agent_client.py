@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from driver import ARGUMENTS, CALL_S, COMMAND, ENV, drive, text_of
-from mcp_agent.app import MCPApp
-from mcp_agent.config import LoggerSettings, MCPServerSettings, MCPSettings, Settings
-from mcp_agent.mcp.mcp_aggregator import MCPAggregator
+from fast_agent.config import LoggerSettings, MCPServerSettings, MCPSettings, Settings
+from fast_agent.core.core_app import Core
+from fast_agent.mcp.mcp_aggregator import MCPAggregator
 
 
 async def main() -> None:
@@ -15,9 +15,9 @@ async def main() -> None:
     bound = int(CALL_S) if CALL_S else None
     server = MCPServerSettings(transport="stdio", command=COMMAND, args=ARGUMENTS, env=ENV, read_timeout_seconds=bound)
     logger = LoggerSettings(type="none", progress_display=False, show_chat=False, show_tools=False)
-    app = MCPApp(name="tests", settings=Settings(mcp=MCPSettings(servers={"telegram": server}), logger=logger))
+    core = Core(name="tests", settings=Settings(mcp=MCPSettings(servers={"telegram": server}), logger=logger))
     async with (
-        app.run() as running,
+        core.run() as running,
         MCPAggregator(["telegram"], connection_persistence=True, context=running.context) as aggregator,
     ):
 
