@@ -127,3 +127,20 @@ def test_every_hosts_files_take_ours_and_give_it_back(env: Environment, name: st
     for file in files_of([telegram, discord]):
         assert file.add(texts[file.path]) == texts[file.path], file.path
         assert file.remove(texts[file.path]) == before, file.path
+
+
+@pytest.mark.parametrize("name", ["cline", "continue"])
+def test_a_list_of_every_projects_has_the_last_one_set_up(env: Environment, tmp_path: Path, name: str) -> None:
+    """The host starts one server of our name: it serves the project where `channels setup` ran last."""
+    files_of = AGENT_HOSTS[name].files
+    assert files_of is not None
+    (file,) = files_of([env])
+    before = "name: mine\nversion: 0.0.1\nschema: v1\n" if name == "continue" else ""
+    second = Environment("telegram", {**env.environ, "CLAUDE_PROJECT_DIR": str(tmp_path / "second")})
+    (other,) = files_of([second])
+    assert other.path == file.path
+    text = other.add(file.add(before))
+    assert str(tmp_path / "second") in text
+    assert str(tmp_path / "project") not in text
+    assert other.add(text) == text
+    assert other.remove(text) == before

@@ -13,8 +13,7 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.agents.agent_host import AgentHost, HostFile, HostLimits
-from agent_channels.core.host.agents.json_files import is_our_command, server_entry
-from agent_channels.core.host.config_files import is_this_program
+from agent_channels.core.host.agents.json_files import is_our_command, server_entry, starts_here
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import env_value, expand_home
@@ -45,10 +44,10 @@ def _with_servers(path: Path, text: str, environments: Sequence[Environment]) ->
         # A file with nothing but a server would replace the models that Continue brings along.
         raise ConfigError(sentence("{path} does not exist; start Continue once, which writes it", path=path))
     for env in environments:
-        found = [_words(entry) for entry in _servers(path, text)]
-        if any(words[1:] == ["serve", env.channel] and is_this_program(words[0], env.environ) for words in found):
+        if any(starts_here(entry, env) for entry in _servers(path, text)):
             continue
-        text = _inserted(path, text, {"name": env.channel, **server_entry(env)})
+        # The list is every project's: the one that was set up last has the server.
+        text = _inserted(path, _without_servers(path, text, [env]), {"name": env.channel, **server_entry(env)})
     return text
 
 
