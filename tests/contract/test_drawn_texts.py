@@ -49,7 +49,7 @@ def whole(parts: Sequence[str], source: str, look: Dialect) -> None:
 
 def taken(part: RenderedPart) -> str:
     """What Telegram's server keeps of a part; it refuses entities that are wrong."""
-    entities = [entity.to_dict() for entity in telegram.entities(part.text, part.spans)]
+    entities = telegram.entities(part.text, part.spans)
     text, kept = format_text(part.text, "", entities, lambda user: {"id": user})
     assert text
     assert units(text) <= TEXT_LIMIT

@@ -1,1 +1,1 @@
-"""The Telegram channel: the only package that imports python-telegram-bot."""
+"""The Telegram channel, which speaks the Bot API itself."""

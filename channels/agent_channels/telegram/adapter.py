@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,13 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import anyio
-
-# Durations as timedelta: without it the library warns about every rate limit it reports.
-os.environ.setdefault("PTB_TIMEDELTA", "true")
-
 import aiohttp
-from telegram import Bot
+import anyio
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
 from agent_channels.core.contract.limits import Capabilities, Limits
@@ -37,7 +31,7 @@ from agent_channels.core.text.formatted_text import RenderedPart, Span
 from agent_channels.telegram import formatting, interactions, markup, outbound, threads
 from agent_channels.telegram.chats import is_ephemeral, person_of
 from agent_channels.telegram.errors import TOPICS, translated
-from agent_channels.telegram.http import FILE_TIMEOUT, AiohttpRequest, Server, local_file
+from agent_channels.telegram.http import FILE_TIMEOUT, BotApi, Server, local_file
 from agent_channels.telegram.inbound import ALLOWED_UPDATES, STOPPED, to_inbound
 from agent_channels.telegram.polling import GRACE_S, Poller
 from agent_channels.telegram.settings import TelegramSettings
@@ -75,46 +69,30 @@ class TelegramAdapter:
         context = tls_context()
         ipv4 = ipv4 and proxy is None
         base = f"{settings.api_root}/bot{token}"
-        self._request = AiohttpRequest(
-            base, context, connections=CONNECTIONS, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4
-        )
+        self._files = f"{settings.api_root}/file/bot{token}"
+        self._api = BotApi(base, context, connections=CONNECTIONS, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4)
         # A long poll occupies its connection, so it has one of its own.
-        self._updates_request = AiohttpRequest(
-            base, context, connections=1, read_timeout_s=GRACE_S, proxy=proxy, ipv4=ipv4
-        )
-        self._bot = Bot(
-            token,
-            base_url=f"{settings.api_root}/bot",
-            base_file_url=f"{settings.api_root}/file/bot",
-            request=self._request,
-            get_updates_request=self._updates_request,
-            local_mode=settings.api_local,
-        )
-        self._server = Server(self._request)
+        self._polls = BotApi(base, context, connections=1, read_timeout_s=GRACE_S, proxy=proxy, ipv4=ipv4)
+        self._server = Server(self._api)
         self._me: Identity | None = None
         self._polled = False
 
     async def __aenter__(self) -> Self:
-        await self._updates_request.initialize()
-        await self._request.initialize()
+        await self._polls.__aenter__()
+        await self._api.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-            await self._updates_request.shutdown()
-            await self._request.shutdown()
+            await self._polls.__aexit__(kind, error, trace)
+            await self._api.__aexit__(kind, error, trace)
 
     @property
-    def bot(self) -> Bot:
-        """The library's bot, for checks of the set-up."""
-        return self._bot
-
-    @property
-    def request(self) -> AiohttpRequest:
+    def api(self) -> BotApi:
         """The connections for calls, for checks of the set-up."""
-        return self._request
+        return self._api
 
     @property
     def wants_topics(self) -> bool:
@@ -122,14 +100,14 @@ class TelegramAdapter:
         return self._settings.topics
 
     @property
-    def updates_request(self) -> AiohttpRequest:
+    def polls(self) -> BotApi:
         """The connection that polls, for checks of the set-up."""
-        return self._updates_request
+        return self._polls
 
     async def date(self) -> str | None:
         """Return the Date header of an answer of Telegram's server."""
         with translated():
-            async with self._request.session.head(self._settings.api_root, timeout=_DATE_TIMEOUT) as response:
+            async with self._api.session.head(self._settings.api_root, timeout=_DATE_TIMEOUT) as response:
                 return response.headers.get("Date")
 
     @property
@@ -141,10 +119,10 @@ class TelegramAdapter:
 
     async def identify(self) -> Identity:
         """GetMe; before that, switch topics in private chats on if the settings ask for it."""
-        me, wanted = await threads.get_me(self._request), self._settings.topics
+        me, wanted = await threads.get_me(self._api), self._settings.topics
         if wanted and not threads.has_topics(me):
-            await threads.switch_on(self._request)
-            me = await threads.get_me(self._request)
+            await threads.switch_on(self._api)
+            me = await threads.get_me(self._api)
         with translated():
             person = person_of(me)
         remark = threads.remark(me, wanted=wanted)
@@ -157,7 +135,7 @@ class TelegramAdapter:
         first_s, self._polled = (self._settings.poll_timeout_s if self._polled else 0), True
         settings = self._settings
         kinds = (*ALLOWED_UPDATES, STOPPED) if settings.drafts else ALLOWED_UPDATES
-        await Poller(self._bot, self._updates_request, settings.poll_timeout_s, sink, kinds).run(first_s)
+        await Poller(self._api, self._polls, settings.poll_timeout_s, sink, kinds).run(first_s)
 
     def to_inbound(self, event: RawEvent) -> Inbound:
         """See `agent_channels.telegram.inbound`."""
@@ -171,12 +149,12 @@ class TelegramAdapter:
     async def download(self, attachment: Attachment, target: Path, limit: int) -> int:
         """getFile, then the file itself as a stream; a server in local mode names a file on this machine."""
         streaming.check_size(attachment.size, limit)
+        file = await self._api.call("getFile", file_id=attachment.file_id)
         with translated():
-            file = await self._bot.get_file(attachment.file_id)
-        path = file.file_path or ""
-        if self._settings.api_local and not path.startswith(("http://", "https://")):
+            path = str(file["file_path"])
+        if self._settings.api_local and path.startswith("/"):
             return await streaming.save(local_file(path, limit), target, limit)
-        get = partial(self._request.session.get, path, allow_redirects=False, timeout=FILE_TIMEOUT)
+        get = partial(self._api.session.get, f"{self._files}/{path}", allow_redirects=False, timeout=FILE_TIMEOUT)
         return await streaming.save(streaming.response_body(get, translated, "Telegram"), target, limit)
 
     # ---- writing
@@ -196,8 +174,9 @@ class TelegramAdapter:
     async def has_backlog(self, cursors: Mapping[str, str]) -> bool:
         """GetWebhookInfo counts the updates that are not confirmed yet."""
         del cursors
+        info = await self._api.call("getWebhookInfo")
         with translated():
-            return (await self._bot.get_webhook_info()).pending_update_count > 0
+            return int(info["pending_update_count"]) > 0
 
     async def open_direct_chat(self, user_id: str) -> str:
         """Return the same id: a private chat has its person's."""
@@ -205,26 +184,24 @@ class TelegramAdapter:
 
     async def send(self, outgoing: Outgoing) -> Sent:
         """sendMessage, sendRichMessage, sendMediaGroup, or the method that suits the file."""
-        preview = self._settings.link_preview
-        return await outbound.send(self._bot, self._request, self._server, outgoing, preview=preview)
+        return await outbound.send(self._api, self._server, outgoing, preview=self._settings.link_preview)
 
     async def edit(self, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None) -> Sent:
         """EditMessageText."""
         preview = self._settings.link_preview
-        return await outbound.edit(self._bot, self._request, chat_id, message_id, part, keyboard, preview=preview)
+        return await outbound.edit(self._api, chat_id, message_id, part, keyboard, preview=preview)
 
     async def edit_keyboard(self, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
         """EditMessageReplyMarkup."""
-        await outbound.edit_keyboard(self._bot, chat_id, message_id, keyboard)
+        await outbound.edit_keyboard(self._api, chat_id, message_id, keyboard)
 
     async def delete(self, chat_id: str, message_id: str) -> None:
         """DeleteMessage."""
-        with translated():
-            await self._request.api(
-                "deleteMessage",
-                chat_id=outbound.number(chat_id, "chat_id"),
-                message_id=outbound.number(message_id, "message_id"),
-            )
+        await self._api.call(
+            "deleteMessage",
+            chat_id=outbound.number(chat_id, "chat_id"),
+            message_id=outbound.number(message_id, "message_id"),
+        )
 
     async def close_panel(
         self,
@@ -238,51 +215,47 @@ class TelegramAdapter:
     ) -> None:
         """editMessageText, editMessageCaption or editMessageReplyMarkup."""
         await outbound.close_panel(
-            self._request, self._server, chat_id, message_id, snapshot, outcome, chosen=chosen, thread_id=thread_id
+            self._api, self._server, chat_id, message_id, snapshot, outcome, chosen=chosen, thread_id=thread_id
         )
 
     async def create_thread(self, chat_id: str, name: str) -> Place:
         """See `agent_channels.telegram.threads`."""
-        return await threads.create(self._request, chat_id, name)
+        return await threads.create(self._api, chat_id, name)
 
     async def rename_thread(self, place: Place, name: str) -> None:
         """See `agent_channels.telegram.threads`."""
-        await threads.rename(self._request, place, name)
+        await threads.rename(self._api, place, name)
 
     async def react(self, chat_id: str, message_id: str, emoji: str) -> None:
         """SetMessageReaction. A message that only one person sees takes none."""
         if is_ephemeral(message_id):
             return
-        with translated():
-            await self._request.api(
-                "setMessageReaction",
-                chat_id=outbound.number(chat_id, "chat_id"),
-                message_id=outbound.number(message_id, "message_id"),
-                reaction=[{"type": "emoji", "emoji": emoji}] if emoji else [],
-            )
+        await self._api.call(
+            "setMessageReaction",
+            chat_id=outbound.number(chat_id, "chat_id"),
+            message_id=outbound.number(message_id, "message_id"),
+            reaction=[{"type": "emoji", "emoji": emoji}] if emoji else [],
+        )
 
     async def send_typing(self, chat_id: str, thread_id: str | None) -> None:
         """sendChatAction; the General topic's id belongs here, unlike in sending."""
-        with translated():
-            await self._request.api(
-                "sendChatAction",
-                chat_id=outbound.number(chat_id, "chat_id"),
-                action="typing",
-                message_thread_id=outbound.number(thread_id, "thread_id") if thread_id else None,
-            )
+        await self._api.call(
+            "sendChatAction",
+            chat_id=outbound.number(chat_id, "chat_id"),
+            action="typing",
+            message_thread_id=outbound.number(thread_id, "thread_id") if thread_id else None,
+        )
 
     async def show_draft(self, place: Place, draft_id: int, text: str) -> None:
         """SendMessageDraft, always with the button that stops it."""
-        thread = outbound.number(place.thread_id, "thread_id") if place.thread_id else None
-        with translated():
-            await self._request.api(
-                "sendMessageDraft",
-                chat_id=outbound.number(place.chat_id, "chat_id"),
-                message_thread_id=thread,
-                draft_id=draft_id,
-                text=text,
-                can_stop=True,
-            )
+        await self._api.call(
+            "sendMessageDraft",
+            chat_id=outbound.number(place.chat_id, "chat_id"),
+            message_thread_id=outbound.number(place.thread_id, "thread_id") if place.thread_id else None,
+            draft_id=draft_id,
+            text=text,
+            can_stop=True,
+        )
 
     # ---- interactions
 
@@ -291,11 +264,11 @@ class TelegramAdapter:
     ) -> None:
         """See `agent_channels.telegram.interactions`."""
         del counted, spans
-        await interactions.answer_tap(self._bot, tap_id, text, alert=alert)
+        await interactions.answer_tap(self._api, tap_id, text, alert=alert)
 
     async def set_commands(self, entries: Sequence[MenuEntry]) -> None:
         """See `agent_channels.telegram.interactions`."""
-        await interactions.set_commands(self._request, entries)
+        await interactions.set_commands(self._api, entries)
 
 
 _: type[Adapter] = TelegramAdapter

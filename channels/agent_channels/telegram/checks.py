@@ -37,12 +37,13 @@ def checks(adapter: TelegramAdapter, setup: Setup) -> Mapping[str, Check]:
 
 async def webhook(adapter: TelegramAdapter, _setup: Setup) -> Finding:
     """GetWebhookInfo: while a webhook is set, nothing can be polled."""
+    info = await adapter.api.call("getWebhookInfo")
     with translated():
-        info = await adapter.bot.get_webhook_info()
-    pending = counted(info.pending_update_count, "update waits at Telegram", "updates wait at Telegram")
-    if not info.url:
+        url, waiting = str(info["url"]), int(info["pending_update_count"])
+    pending = counted(waiting, "update waits at Telegram", "updates wait at Telegram")
+    if not url:
         return fine("no webhook is set", pending)
-    host = info.url.partition("://")[2].partition("/")[0]
+    host = url.partition("://")[2].partition("/")[0]
     return wrong(
         "a webhook is set for this bot, so it cannot be polled",
         sentence("it leads to {host}; {pending}", host=host, pending=pending),
@@ -85,8 +86,7 @@ async def second_poller(adapter: TelegramAdapter, setup: Setup) -> Finding:
     # No longer than the reader's polls: a proxy may cut longer ones.
     seconds = max(1, min(POLL_S, cast("TelegramSettings", setup.settings).poll_timeout_s))
     try:
-        with translated():
-            await adapter.updates_request.api("getUpdates", within_s=2 * POLL_S, limit=1, timeout=seconds)
+        await adapter.polls.call("getUpdates", within_s=2 * POLL_S, limit=1, timeout=seconds)
     except Conflict as error:
         if "webhook" in str(error):
             return skipped("cannot be found out while a webhook is set")
@@ -110,9 +110,8 @@ def _another_poller(evidence: str) -> Finding:
 
 async def privacy(adapter: TelegramAdapter, setup: Setup) -> Finding:
     """GetMe's can_read_all_group_messages, against the groups in which other messages count too."""
-    with translated():
-        me = await adapter.bot.get_me()
-    if me.can_read_all_group_messages:
+    me = await threads.get_me(adapter.api)
+    if me.get("can_read_all_group_messages"):
         return fine("privacy mode is off: the bot sees every message of its groups")
     evidence = "getMe: can_read_all_group_messages is false"
     affected = [group.label for group in setup.groups if group.reads_unaddressed]
@@ -142,8 +141,7 @@ async def rich(adapter: TelegramAdapter, setup: Setup) -> Finding:
     if setup.settings is not None and setup.settings.rich == "off":
         return fine("tables and task lists are sent as text: rich is off")
     try:
-        with translated():
-            await adapter.request.api("sendRichMessage")
+        await adapter.api.call("sendRichMessage")
     except Unsupported:
         return note(
             RICH_UNKNOWN,
@@ -157,7 +155,7 @@ async def rich(adapter: TelegramAdapter, setup: Setup) -> Finding:
 
 async def topics_in_private(adapter: TelegramAdapter, _setup: Setup) -> Finding:
     """GetMe's has_topics_enabled, and what follows from it."""
-    me = await threads.get_me(adapter.request)
+    me = await threads.get_me(adapter.api)
     evidence = sentence("getMe: has_topics_enabled is {enabled}", enabled=str(threads.has_topics(me)).lower())
     if threads.has_topics(me):
         return note(threads.OUTSIDE, evidence, "answers stay in their topic; write inside one to go on there")

@@ -1,4 +1,4 @@
-"""Translates the errors of python-telegram-bot and aiohttp into ours.
+"""What Telegram's answers and failed connections to it mean, as errors of ours.
 
 What matters is whether the request may have been executed: an answer with a fault code says that it was not; what a
 failed connection says is decided in `agent_channels.core.contract.connection_errors`.
@@ -6,12 +6,13 @@ failed connection says is decided in `agent_channels.core.contract.connection_er
 
 from __future__ import annotations
 
+import json
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from http import HTTPStatus
 from types import TracebackType
+from typing import Any
 
 import aiohttp
-import telegram.error as tg
 
 from agent_channels.core.contract.connection_errors import connection_error
 from agent_channels.core.errors import (
@@ -34,7 +35,7 @@ from agent_channels.core.errors import (
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import redact
 
-__all__ = ["TOPICS", "translate", "translated"]
+__all__ = ["TOPICS", "result_of", "translate", "translated"]
 
 TOPICS = "a group that has topics switched on, and in private chats once this bot has topics there"
 MANAGE_TOPICS = "an admin of the group has to give the bot the right Manage Topics"
@@ -81,7 +82,7 @@ _HINTS = (
 
 
 def translated() -> AbstractContextManager[None]:
-    """Return a context that raises the errors of the libraries as ours."""
+    """Return a context that raises errors of the connection, and of reading a result, as ours."""
     return _TRANSLATION
 
 
@@ -93,10 +94,10 @@ class _Translation(AbstractContextManager[None]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         match error:
-            case tg.TelegramError() | aiohttp.ClientError() | TimeoutError():
+            case aiohttp.ClientError() | TimeoutError():
                 raise translate(error) from error
             case KeyError() | TypeError() | AttributeError():
-                # The library fails so on an answer that is not what the Bot API promises.
+                # Reading a result ends so if it is not what the Bot API promises.
                 raise Ambiguous(
                     sentence("Telegram's answer could not be read ({name})", name=type(error).__name__)
                 ) from error
@@ -106,22 +107,56 @@ _TRANSLATION = _Translation()
 
 
 def translate(error: Exception) -> PlatformError:
-    """Return our error for one of theirs. Its message holds no token."""
-    text = redact(str(error))
+    """Return our error for one that ended a request. Its message holds no token."""
     match error:
-        case tg.RetryAfter():
-            wait = error.retry_after
-            seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        case aiohttp.ClientError():
+            return connection_error(error, "Telegram")
+        case TimeoutError():
+            return Ambiguous(sentence("Telegram did not answer in time"))
+        case _:
+            return Ambiguous(sentence("the connection to Telegram failed: {text}", text=redact(repr(error))))
+
+
+def result_of(status: int, body: bytes) -> Any:
+    """Return the result in an answer of the Bot API. Raises `PlatformError`, whose message holds no token."""
+    match _object(body):
+        case {"ok": True, "result": result} if status < 300:
+            return result
+        case {"ok": False, "error_code": int(code)} as answer:
+            raise _refusal(code, answer.get("description"), answer.get("parameters"))
+        case {"description": description} as answer if status >= 300:
+            raise _refusal(status, description, answer.get("parameters"))
+        case _ if status >= 300:
+            raise _refusal(status, None, None)
+        case _:
+            # The request may have been executed.
+            raise Ambiguous(sentence("Telegram's answer could not be read ({name})", name=f"HTTP {status}"))
+
+
+def _object(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode("utf-8", "replace"))
+    except ValueError:
+        return None
+
+
+def _refusal(code: int, description: Any, parameters: Any) -> PlatformError:
+    match parameters:
+        case {"migrate_to_chat_id": int(chat)}:
+            return Migrated(f"the group became a supergroup with the id {chat}", str(chat))
+        case {"retry_after": int() | float() as seconds}:
             return RateLimited(
                 sentence("Telegram's rate limit: too many requests, retry after {seconds:.0f} s", seconds=seconds),
-                seconds,
+                float(seconds),
             )
-        case tg.ChatMigrated():
-            return Migrated(f"the group became a supergroup with the id {error.new_chat_id}", str(error.new_chat_id))
-        # The library raises this for every 404 too; Telegram answers a malformed token with a plain "Not Found".
-        case tg.InvalidToken() if "method not found" in text.lower():
+    text = _text(description) if isinstance(description, str) and description else _phrase(code)
+    match code:
+        case 400:
+            return _rejected(text)
+        # A malformed token is answered with a plain "Not Found".
+        case 404 if "method not found" in text.lower():
             return Unsupported("the Bot API server does not know this method: it is older than the method")
-        case tg.InvalidToken():
+        case 401 | 404:
             return Unauthorized(
                 joined(
                     [
@@ -130,19 +165,27 @@ def translate(error: Exception) -> PlatformError:
                     ]
                 )
             )
-        case tg.Forbidden():
+        case 403:
             return _forbidden(text)
-        case tg.Conflict():
+        case 409:
             return _conflict(text)
-        case tg.BadRequest():
-            return _rejected(text)
-        case tg.TimedOut() | tg.NetworkError():
-            return _network(error, text)
-        case aiohttp.ClientError() | TimeoutError():
-            return connection_error(error, "Telegram")
         case _:
-            # An answer that could not be read: the request may have been executed.
-            return Ambiguous(sentence("Telegram's answer could not be read: {text}", text=text))
+            return Unavailable(
+                sentence("Telegram has a fault: {fault}; nothing is wrong here: wait a few minutes", fault=text)
+            )
+
+
+def _text(description: str) -> str:
+    """Return Telegram's words for a refusal, without its class, as a sentence and without secrets."""
+    words = description.removeprefix("Bad Request: ")
+    return redact(words[:1].upper() + words[1:])
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f"{HTTPStatus(status).phrase} ({status})"
+    except ValueError:
+        return f"HTTP {status}"
 
 
 def _forbidden(text: str) -> Forbidden:
@@ -171,18 +214,3 @@ def _rejected(text: str) -> PlatformError:
         return Forbidden(f"Telegram refuses it: {text} ({MANAGE_TOPICS})")
     hint = next((f" ({hint})" for phrase, hint in _HINTS if phrase in lowered), "")
     return kind(f"Telegram refuses it: {text}{hint}")
-
-
-def _network(error: Exception, text: str) -> PlatformError:
-    cause = error.__cause__
-    if isinstance(cause, aiohttp.ClientError):
-        return connection_error(cause, "Telegram")
-    if isinstance(error, tg.TimedOut):
-        return Ambiguous(sentence("Telegram did not answer in time: {text}", text=text))
-    if cause is not None and not isinstance(cause, tg.TelegramError):
-        return Ambiguous(sentence("the connection to Telegram failed: {text}", text=text))
-    # No cause, or an unreadable error page: the server answered with a fault code.
-    fault = text.partition(". Parsing the server response")[0]
-    return Unavailable(
-        sentence("Telegram has a fault: {fault}; nothing is wrong here: wait a few minutes", fault=fault)
-    )

@@ -13,10 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
-
-from telegram import MessageEntity
 
 from agent_channels.core.errors import Refused
 from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span
@@ -37,19 +33,19 @@ DIALECT = Dialect(schemes=frozenset({"http", "https", "tg"}), dropped="\u0333\u0
 ENTITIES_MAX = 100
 
 _KINDS = {
-    "bold": MessageEntity.BOLD,
-    "italic": MessageEntity.ITALIC,
-    "strike": MessageEntity.STRIKETHROUGH,
-    "spoiler": MessageEntity.SPOILER,
-    "code": MessageEntity.CODE,
-    "pre": MessageEntity.PRE,
-    "link": MessageEntity.TEXT_LINK,
-    "quote": MessageEntity.BLOCKQUOTE,
-    "heading": MessageEntity.BOLD,
-    "summary": MessageEntity.BOLD,
+    "bold": "bold",
+    "italic": "italic",
+    "strike": "strikethrough",
+    "spoiler": "spoiler",
+    "code": "code",
+    "pre": "pre",
+    "link": "text_link",
+    "quote": "blockquote",
+    "heading": "bold",
+    "summary": "bold",
     # May hold a code block, as td takes them; clients show its first three lines.
-    "fold": MessageEntity.EXPANDABLE_BLOCKQUOTE,
-    "time": MessageEntity.DATE_TIME,
+    "fold": "expandable_blockquote",
+    "time": "date_time",
 }
 
 
@@ -142,29 +138,35 @@ def _file_names(text: str) -> Iterator[tuple[int, int]]:
                 yield word.start() + (folders.start() if folders else begin), word.start() + match.end()
 
 
-def entities(text: str, spans: Sequence[Span], start: int = 0) -> list[MessageEntity]:
+def entities(text: str, spans: Sequence[Span], start: int = 0) -> list[Json]:
     """Return the entities that draw `spans`, and from `start` on the names of files.
 
     Their offsets and lengths are in UTF-16 units.
     """
     offsets = _utf16_offsets(text)
     return [
-        MessageEntity(
-            _KINDS[span.kind],
-            offsets[span.start],
-            offsets[span.end] - offsets[span.start],
-            url=span.value if span.kind == "link" else None,
-            language=(span.value or None) if span.kind == "pre" else None,
-            **(_moment(span.value) if span.kind == "time" else {}),
-        )
+        {
+            "type": _KINDS[span.kind],
+            "offset": offsets[span.start],
+            "length": offsets[span.end] - offsets[span.start],
+            **_details(span),
+        }
         for span in _drawable(_with_names(FormattedText(text, tuple(spans))).spans)
         if span.end > start
     ]
 
 
-def _moment(value: str) -> dict[str, Any]:
-    seconds, _, format_ = value.partition(":")
-    return {"unix_time": datetime.fromtimestamp(int(seconds), UTC), "date_time_format": format_}
+def _details(span: Span) -> Json:
+    match span.kind:
+        case "link":
+            return {"url": span.value}
+        case "pre" if span.value:
+            return {"language": span.value}
+        case "time":
+            seconds, _, format_ = span.value.partition(":")
+            return {"unix_time": int(seconds), "date_time_format": format_}
+        case _:
+            return {}
 
 
 def _drawable(spans: Sequence[Span]) -> list[Span]:

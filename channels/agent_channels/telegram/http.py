@@ -1,4 +1,4 @@
-"""HTTP to Telegram's servers over aiohttp, behind python-telegram-bot's own seam for it; and files on this machine.
+"""The Bot API over aiohttp: calls in JSON, uploads as forms, failures as ours; and files on this machine.
 
 A Bot API server that people run themselves is as old as its image: `Server` is what one turned out to know.
 """
@@ -6,28 +6,26 @@ A Bot API server that people run themselves is as old as its image: `Server` is 
 from __future__ import annotations
 
 import asyncio
-import io
 import json
+import mimetypes
 import os
 import socket
 import ssl
 import stat
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from types import TracebackType
+from typing import Any, BinaryIO, Literal, Self
 
 import aiohttp
 import anyio
-from telegram import TelegramObject
-from telegram.error import NetworkError, TelegramError, TimedOut
-from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
-from agent_channels.core.errors import Forbidden, Rejected, Unsupported
+from agent_channels.core.errors import Forbidden, Rejected, Unavailable, Unsupported
 from agent_channels.core.files.streaming import check_size
-from agent_channels.telegram.errors import translated
+from agent_channels.telegram.errors import result_of, translate
 
-__all__ = ["FILE_TIMEOUT", "AiohttpRequest", "Feature", "Server", "local_file"]
+__all__ = ["FILE_TIMEOUT", "BotApi", "Feature", "Server", "Upload", "local_file"]
 
 CONNECT_S = 5.0
 POOL_S = 10.0
@@ -64,15 +62,15 @@ async def local_file(path: str, limit: int) -> AsyncGenerator[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parameters:
-    """A stand-in for PTB's RequestData, which takes time to build."""
+class Upload:
+    """A file to send: its name for people, and its content, read while it is sent."""
 
-    parameters: dict[str, Any]
-    contains_files: bool = False
+    name: str
+    stream: BinaryIO
 
 
-class AiohttpRequest(BaseRequest):
-    """One pool of connections, for calls, uploads and downloads."""
+class BotApi:
+    """One bot over one pool of connections, for calls, uploads and downloads."""
 
     def __init__(
         self,
@@ -97,24 +95,19 @@ class AiohttpRequest(BaseRequest):
         self._session: aiohttp.ClientSession | None = None
 
     @property
-    def read_timeout(self) -> float:
-        """How long an answer may take, in seconds."""
-        return self._read_timeout_s
-
-    @property
     def session(self) -> aiohttp.ClientSession:
-        """The session, for requests outside the Bot API's methods. Raises `RuntimeError` while it is not open."""
+        """The session, for requests outside the Bot API's methods. Raises `Unavailable` while it is not open."""
         if self._session is None:
-            raise RuntimeError("the connections are not open")
+            raise Unavailable("the connections to Telegram are not open")
         return self._session
 
-    async def initialize(self) -> None:
-        """Open the pool."""
-        if self._session is None:
-            self._session = self._over(self._connector())
+    async def __aenter__(self) -> Self:
+        self._session = self._over(self._connector())
+        return self
 
-    async def shutdown(self) -> None:
-        """Close the pool."""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -124,7 +117,7 @@ class AiohttpRequest(BaseRequest):
             connector=connector,
             proxy=self._proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self.USER_AGENT},
+            headers={"User-Agent": "agent-channels"},
             **options,
         )
 
@@ -134,65 +127,38 @@ class AiohttpRequest(BaseRequest):
             return _socks_connector(self._socks, options)
         return aiohttp.TCPConnector(family=socket.AF_INET if self._ipv4 else socket.AF_UNSPEC, **options)
 
-    async def api(self, method: str, *, within_s: float | None = None, **parameters: Any) -> Any:
-        """Call a method and return its result as Telegram sent it. Parameters that are None are left out.
+    async def call(
+        self, method: str, files: Mapping[str, Upload] | None = None, *, within_s: float | None = None, **given: Any
+    ) -> Any:
+        """Call a method and return its result as Telegram sent it.
 
-        For calls that come with every message: making the library's objects of a result costs as much as the call.
-        `within_s`: how long its answer may take. Raises the library's errors.
+        `given` are its parameters, of which those that are None are left out; `files` goes out beside them, by the
+        names of parameters or as what `attach://` in them names. `within_s`: how long the answer may take.
+        Raises `PlatformError`.
         """
-        given: Any = _Parameters({name: value for name, value in parameters.items() if value is not None})
-        return await self.post(
-            f"{self._base}/{method}",
-            given,
-            read_timeout=BaseRequest.DEFAULT_NONE if within_s is None else within_s,
-        )
-
-    @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """Return an answer. Raises `TelegramError` for other than JSON, which the library would log as well."""
-        try:
-            found: dict[str, Any] = json.loads(payload.decode("utf-8", "replace"))
-        except ValueError as error:
-            raise TelegramError("the answer is not JSON") from error
-        return found
-
-    async def do_request(
-        self,
-        url: str,
-        method: str,
-        request_data: RequestData | _Parameters | None = None,
-        read_timeout: Any = BaseRequest.DEFAULT_NONE,
-        write_timeout: Any = BaseRequest.DEFAULT_NONE,
-        connect_timeout: Any = BaseRequest.DEFAULT_NONE,
-        pool_timeout: Any = BaseRequest.DEFAULT_NONE,
-    ) -> tuple[int, bytes]:
-        """Return the status and body of the answer; the other time-outs are the same for every request.
-
-        Raises `TimedOut` or `NetworkError`, with the cause, when there is no answer.
-        """
-        del write_timeout, connect_timeout, pool_timeout
-        read_s = self._read_timeout_s if read_timeout is BaseRequest.DEFAULT_NONE else read_timeout
+        parameters = {name: value for name, value in given.items() if value is not None}
+        read_s = self._read_timeout_s if within_s is None else within_s
         options: dict[str, Any] = {
             "timeout": aiohttp.ClientTimeout(connect=POOL_S, sock_connect=CONNECT_S, sock_read=read_s),
             "allow_redirects": False,
         }
-        # As the library wrote it: nothing in it is to be quoted again.
-        address = URL(url, encoded=True)
+        # Nothing in it is to be quoted again.
+        address = URL(f"{self._base}/{method}", encoded=True)
+        session = self.session
         try:
-            if isinstance(request_data, RequestData) and request_data.contains_files:
-                return await self._upload(method, address, _form(request_data), WRITE_S + read_s, options)
-            if request_data is not None:
-                options |= {"data": _json(request_data), "headers": _JSON}
-            answer = await self.session.request(method, address, **options)
-            # Whether or not this succeeds, the connection is released or closed.
-            return answer.status, await answer.read()
-        except TimeoutError as error:
-            raise TimedOut from error
-        except aiohttp.ClientError as error:
-            raise NetworkError(f"{type(error).__name__}: {error}") from error
+            if files:
+                status, body = await self._upload(address, _form(parameters, files), WRITE_S + read_s, options)
+            else:
+                data = json.dumps(parameters).encode()
+                answer = await session.post(address, data=data, headers=_JSON, **options)
+                # Whether or not this succeeds, the connection is released or closed.
+                status, body = answer.status, await answer.read()
+        except Exception as error:
+            raise translate(error) from error
+        return result_of(status, body)
 
     async def _upload(
-        self, method: str, address: URL, form: aiohttp.FormData, stall_s: float, options: dict[str, Any]
+        self, address: URL, form: aiohttp.FormData, stall_s: float, options: dict[str, Any]
     ) -> tuple[int, bytes]:
         """Send a form; raise `TimeoutError` when for `stall_s` seconds no piece of it is taken and no answer comes."""
         loop = asyncio.get_running_loop()
@@ -205,15 +171,15 @@ class AiohttpRequest(BaseRequest):
             trace.on_request_chunk_sent.append(progressed)
             # A session of its own over the same connections: tracing would make every small call slower.
             async with self._over(self.session.connector, connector_owner=False, trace_configs=[trace]) as session:
-                answer = await session.request(method, address, data=form, **options)
+                answer = await session.post(address, data=form, **options)
                 return answer.status, await answer.read()
 
 
 class Server:
     """One server, as far as this process has got to know it."""
 
-    def __init__(self, request: AiohttpRequest) -> None:
-        self._request = request
+    def __init__(self, api: BotApi) -> None:
+        self._api = api
         self.lacking: set[Feature] = set()
         """What it refused to know. It is not tried again."""
         self._sends_privately: bool | None = None
@@ -226,8 +192,7 @@ class Server:
         """
         if self._sends_privately is None:
             try:
-                with translated():
-                    await self._request.api("sendWidget")
+                await self._api.call("sendWidget")
             except Unsupported:
                 self._sends_privately = False
             except (Rejected, Forbidden):
@@ -237,18 +202,13 @@ class Server:
         return self._sends_privately and "messages for one person" not in self.lacking
 
 
-def _json(data: RequestData | _Parameters) -> bytes:
-    return json.dumps(data.parameters, default=TelegramObject.to_dict).encode()
-
-
-def _form(data: RequestData) -> aiohttp.FormData:
+def _form(parameters: Mapping[str, Any], files: Mapping[str, Upload]) -> aiohttp.FormData:
     form = aiohttp.FormData(quote_fields=False)
-    for name, value in data.json_parameters.items():
-        form.add_field(name, value)
-    for name, (filename, content, kind) in data.multipart_data.items():
-        # A stream goes out in pieces, so that progress shows.
-        stream = io.BytesIO(content) if isinstance(content, bytes) else content
-        form.add_field(name, stream, filename=filename, content_type=kind)
+    for name, value in parameters.items():
+        form.add_field(name, value if isinstance(value, str) else json.dumps(value))
+    for name, file in files.items():
+        kind = mimetypes.guess_type(file.name, strict=False)[0] or "application/octet-stream"
+        form.add_field(name, file.stream, filename=file.name, content_type=kind)
     return form
 
 

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from telegram import Bot
+from contextlib import suppress
 
 from agent_channels.core.contract.messages import MenuEntry
 from agent_channels.core.errors import TooOld
-from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import AiohttpRequest
+from agent_channels.telegram.http import BotApi
 
 __all__ = ["answer_tap", "set_commands"]
 
 
-async def answer_tap(bot: Bot, tap_id: str, text: str, *, alert: bool) -> None:
+async def answer_tap(api: BotApi, tap_id: str, text: str, *, alert: bool) -> None:
     """Answer a callback query. One that has grown too old is not an error: nobody waits for it any more."""
-    try:
-        with translated():
-            await bot.answer_callback_query(tap_id, text or None, show_alert=alert or None)
-    except TooOld:
-        return
+    with suppress(TooOld):
+        await api.call("answerCallbackQuery", callback_query_id=tap_id, text=text or None, show_alert=alert or None)
 
 
-async def set_commands(request: AiohttpRequest, entries: Sequence[MenuEntry]) -> None:
+async def set_commands(api: BotApi, entries: Sequence[MenuEntry]) -> None:
     """Replace the commands of the default scope."""
     commands = [
         # Bot API 10.3; older servers ignore it.
         {"command": entry.name, "description": entry.description} | ({"is_ephemeral": True} if entry.private else {})
         for entry in entries
     ]
-    with translated():
-        await request.api("setMyCommands", commands=commands)
+    await api.call("setMyCommands", commands=commands)

@@ -6,15 +6,12 @@ import html
 import json
 import re
 from dataclasses import replace
-from typing import Any
-
-from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
-from telegram.constants import ParseMode
 
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Style
 from agent_channels.core.errors import Refused
 from agent_channels.core.text import markdown
+from agent_channels.telegram.chats import Json
 
 __all__ = [
     "FORMATS",
@@ -28,12 +25,8 @@ __all__ = [
     "snapshot",
 ]
 
-FORMATS: dict[str, ParseMode | None] = {
-    "markdown": None,
-    "text": None,
-    "markdownv2": ParseMode.MARKDOWN_V2,
-    "html": ParseMode.HTML,
-}
+# Each with what Telegram calls it, if Telegram is to parse it.
+FORMATS: dict[str, str | None] = {"markdown": None, "text": None, "markdownv2": "MarkdownV2", "html": "HTML"}
 
 # Bot API, ReactionTypeEmoji: the reactions that a bot may set.
 _REACTIONS = """
@@ -70,14 +63,14 @@ LIMITS = Limits(
 LOCAL_LIMITS = replace(LIMITS, upload=2000 * 1024 * 1024, download=2000 * 1024 * 1024)
 
 
-def parse_mode(format_: str) -> ParseMode | None:
+def parse_mode(format_: str) -> str | None:
     """Return Telegram's name for a format; None for one that Telegram does not parse. Raises `Refused` if unknown."""
     if format_ not in FORMATS:
         raise Refused(f"format {format_!r} is not known here; it is one of {', '.join(FORMATS)}")
     return FORMATS[format_]
 
 
-def keyboard_markup(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
+def keyboard_markup(keyboard: Keyboard | None) -> Json | None:
     """Return the inline keyboard; None for no keyboard.
 
     One that asks for words opens the reply field, so that they come as a reply to its message: Bot API 10.3, older
@@ -87,25 +80,26 @@ def keyboard_markup(keyboard: Keyboard | None) -> InlineKeyboardMarkup | None:
         return None
     form = any(key.form for row in keyboard for key in row)
     rows = [[_button(key) for key in row] for row in keyboard]
-    return InlineKeyboardMarkup(rows, api_kwargs={"force_reply": True} if form else None)
+    return {"inline_keyboard": rows} | ({"force_reply": True} if form else {})
 
 
-def _button(key: KeyboardButton) -> InlineKeyboardButton:
-    style = _style(key.style)
+def _button(key: KeyboardButton) -> Json:
+    action: Json
     if key.copy is not None:
-        return InlineKeyboardButton(key.label, copy_text=CopyTextButton(key.copy), style=style)
-    return InlineKeyboardButton(key.label, url=key.url, callback_data=key.data, style=style)
+        action = {"copy_text": {"text": key.copy}}
+    else:
+        action = {"callback_data": key.data} if key.url is None else {"url": key.url}
+    return {"text": key.label, **action, **_style(key.style)}
 
 
-def _style(style: Style | None) -> str | None:
+def _style(style: Style | None) -> Json:
     # The app draws a button without a style as "secondary".
-    return None if style == "secondary" else style
+    return {"style": style} if style and style != "secondary" else {}
 
 
-def closed_keyboard(chosen: KeyboardButton) -> dict[str, Any]:
+def closed_keyboard(chosen: KeyboardButton) -> Json:
     """Return a keyboard with one button that does nothing (Bot API 10.3)."""
-    style = _style(chosen.style)
-    return {"inline_keyboard": [[{"text": chosen.label, "disabled": {}} | ({"style": style} if style else {})]]}
+    return {"inline_keyboard": [[{"text": chosen.label, "disabled": {}, **_style(chosen.style)}]]}
 
 
 def escape(text: str, format_: str) -> str:
@@ -118,7 +112,7 @@ def escape(text: str, format_: str) -> str:
     return re.sub(r"([_*\[\]()~`>#+\-=|{}.!\\])", r"\\\1", text) if format_ == "markdownv2" else text
 
 
-def snapshot(message: dict[str, Any]) -> str | None:
+def snapshot(message: Json) -> str | None:
     """Return a message's text or caption with its entities and preview options, or its blocks, as JSON.
 
     None for a message without any of these.

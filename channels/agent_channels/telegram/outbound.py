@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from telegram import (
-    Bot,
-    InputFile,
-    InputMediaDocument,
-    InputMediaPhoto,
-    InputMediaVideo,
-    LinkPreviewOptions,
-    MessageEntity,
-    ReplyParameters,
-)
-from telegram import Message as TelegramMessage
 
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, OpenFile, Outgoing, Sent
 from agent_channels.core.errors import (
@@ -35,10 +23,10 @@ from agent_channels.core.errors import (
 from agent_channels.core.files.streaming import upload_name
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.units import length
-from agent_channels.telegram.chats import ephemeral_number, is_ephemeral, key_of
+from agent_channels.telegram.chats import Json, ephemeral_number, is_ephemeral, key_of
 from agent_channels.telegram.errors import translated
 from agent_channels.telegram.formatting import entities, unfolds
-from agent_channels.telegram.http import AiohttpRequest, Server
+from agent_channels.telegram.http import BotApi, Server, Upload
 from agent_channels.telegram.markup import LIMITS, closed_keyboard, keyboard_markup, parse_mode, snapshot
 from agent_channels.telegram.rich_blocks import with_block
 
@@ -48,14 +36,11 @@ RICH_UNKNOWN = "the Bot API server is older than 10.1 and knows no rich messages
 # What the same text in another form would be refused for, too.
 _NOT_THE_FORM = ("thread", "topic", "repl", "rights", "chat not found", "message to edit", "can't be edited", "chat_")
 
-# sendMediaGroup: the kinds that may be in an album, which of them together, and how many files.
-_IN_ALBUMS: dict[str, type[InputMediaPhoto | InputMediaVideo | InputMediaDocument]] = {
-    "photo": InputMediaPhoto,
-    "video": InputMediaVideo,
-    "document": InputMediaDocument,
-}
+# sendMediaGroup: the kinds that may be in an album together, and how many files.
 _TOGETHER = ({"photo", "video"}, {"document"})
 ALBUM_MAX = 10
+# How a text and a caption are edited, and the name of their entities.
+_EDITED = {"text": ("editMessageText", "entities"), "caption": ("editMessageCaption", "caption_entities")}
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 # Bot API, sendPhoto and sendVoice: the files that these methods take; every other file goes unchanged, as a document.
 _BY_ENDING = {".gif": "animation", ".mp4": "video", ".ogg": "voice", ".oga": "voice", ".opus": "voice", ".mp3": "audio",
@@ -73,13 +58,13 @@ def number(value: str, name: str) -> int:
         raise Refused(f"{name} {value[:80]!r} is not a Telegram id; it is a number, as in the event's meta") from None
 
 
-async def send(bot: Bot, request: AiohttpRequest, server: Server, outgoing: Outgoing, *, preview: bool) -> Sent:
+async def send(api: BotApi, server: Server, outgoing: Outgoing, *, preview: bool) -> Sent:
     """Send a text, one file, or an album. `preview`: links unfold into previews."""
     if "moments" in server.lacking:
         outgoing = _without_moments(outgoing)
     if outgoing.only_for:
-        return await _send_privately(request, server, outgoing)
-    common: dict[str, Any] = {
+        return await _send_privately(api, server, outgoing)
+    common: Json = {
         "chat_id": number(outgoing.chat_id, "chat_id"),
         "disable_notification": outgoing.silent or None,
         "message_thread_id": _thread(outgoing.thread_id),
@@ -87,49 +72,44 @@ async def send(bot: Bot, request: AiohttpRequest, server: Server, outgoing: Outg
     if outgoing.reply_to:
         if is_ephemeral(outgoing.reply_to):
             raise ReplyRefused("a message that only one person sees cannot be quoted for all (leave reply_to out)")
-        replied = number(outgoing.reply_to, "reply_to")
-        common["reply_parameters"] = ReplyParameters(replied, allow_sending_without_reply=True)
+        common["reply_parameters"] = _replying_to(number(outgoing.reply_to, "reply_to"))
     if outgoing.album:
-        return await _send_album(bot, outgoing, common)
+        return await _send_album(api, outgoing, common)
     common["reply_markup"] = keyboard_markup(outgoing.keyboard)
     if outgoing.file is not None:
-        with translated():
-            return _sent(await _send_file(bot, outgoing.file, common | _caption(outgoing)))
+        return _sent(await _send_file(api, outgoing.file, common | _caption(outgoing)))
     if outgoing.rich is not None:
         with _rich_refused():
-            sent = await request.api("sendRichMessage", rich_message=outgoing.rich, **common)
-        return Sent(str(sent["message_id"]), snapshot(sent))
-    return await _send_words(
-        request, server, outgoing, common | {"link_preview_options": _link_preview(preview, outgoing)}
-    )
+            sent = await api.call("sendRichMessage", rich_message=outgoing.rich, **common)
+        return _sent(sent)
+    return await _send_words(api, server, outgoing, common | {"link_preview_options": _link_preview(preview, outgoing)})
 
 
-async def _send_words(request: AiohttpRequest, server: Server, outgoing: Outgoing, options: dict[str, Any]) -> Sent:
+async def _send_words(api: BotApi, server: Server, outgoing: Outgoing, options: Json) -> Sent:
     """Send a text, with its moments as words if the server does not know moments."""
     try:
-        sent = await _send_text(request, outgoing, options)
+        sent = await _send_text(api, outgoing, options)
     except ParseFailed:
         plain = _without_moments(outgoing)
         if plain == outgoing:
             raise
-        sent = await _send_text(request, plain, options)
+        sent = await _send_text(api, plain, options)
         server.lacking.add("moments")
-    return Sent(str(sent["message_id"]), snapshot(sent))
+    return _sent(sent)
 
 
-async def _send_text(request: AiohttpRequest, outgoing: Outgoing, options: dict[str, Any]) -> dict[str, Any]:
-    with translated():
-        sent: dict[str, Any] = await request.api(
-            "sendMessage",
-            text=outgoing.text,
-            parse_mode=parse_mode(outgoing.format),
-            entities=_entities(outgoing) or None,
-            **options,
-        )
+async def _send_text(api: BotApi, outgoing: Outgoing, options: Json) -> Json:
+    sent: Json = await api.call(
+        "sendMessage",
+        text=outgoing.text,
+        parse_mode=parse_mode(outgoing.format),
+        entities=_entities(outgoing),
+        **options,
+    )
     return sent
 
 
-async def _send_privately(request: AiohttpRequest, server: Server, outgoing: Outgoing) -> Sent:
+async def _send_privately(api: BotApi, server: Server, outgoing: Outgoing) -> Sent:
     """Send a text that one person sees. Raises `Unsupported` where somebody else might."""
     if outgoing.file or outgoing.album or not await server.sends_privately():
         raise Unsupported("this Bot API server has no messages that one person alone sees: it is older than 10.4")
@@ -144,12 +124,11 @@ async def _send_privately(request: AiohttpRequest, server: Server, outgoing: Out
         "ephemeral_message_parameters": parameters
         | ({"callback_query_id": outgoing.answers_tap} if outgoing.answers_tap else {}),
     }
-    sent = await _send_text(request, outgoing, options)
+    sent = await _send_text(api, outgoing, options)
     if not sent.get("ephemeral_message_id"):
         # Everybody sees it, although the server said that it can do better.
         server.lacking.add("messages for one person")
-        with translated():
-            await request.api("deleteMessage", chat_id=chat, message_id=sent["message_id"])
+        await api.call("deleteMessage", chat_id=chat, message_id=sent["message_id"])
         raise Unsupported("the Bot API server showed a message for one person to all, and it was deleted")
     return Sent(key_of(sent), None)
 
@@ -197,52 +176,52 @@ def _kind(file: OpenFile) -> str:
     return _BY_ENDING.get(ending, "document")
 
 
-def _caption(outgoing: Outgoing) -> dict[str, Any]:
+def _caption(outgoing: Outgoing) -> Json:
     if not outgoing.text:
         return {}
-    return {
+    fields = {
         "caption": outgoing.text,
         "parse_mode": parse_mode(outgoing.format),
         "caption_entities": _entities(outgoing),
     }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-async def _send_album(bot: Bot, outgoing: Outgoing, common: dict[str, Any]) -> Sent:
-    # The caption of the first is shown as the album's.
-    captions = [_caption(outgoing), *({} for _ in outgoing.album[1:])]
-    with translated(), ExitStack() as opened:
+async def _send_album(api: BotApi, outgoing: Outgoing, common: Json) -> Sent:
+    with ExitStack() as opened:
+        files = {f"file{index}": _upload(file, opened) for index, file in enumerate(outgoing.album)}
         media = [
-            _IN_ALBUMS[_kind(file)](_stream(file, opened, attach=True), **caption)
-            for file, caption in zip(outgoing.album, captions, strict=True)
+            {"type": _kind(file), "media": f"attach://{name}"} for name, file in zip(files, outgoing.album, strict=True)
         ]
-        first, *others = await bot.send_media_group(media=media, **common)
-    return replace(_sent(first), others=tuple(str(message.message_id) for message in others))
+        # The caption of the first is shown as the album's.
+        media[0] |= _caption(outgoing)
+        sent = await api.call("sendMediaGroup", files, media=media, **common)
+    with translated():
+        first, *others = sent
+        return replace(_sent(first), others=tuple(str(message["message_id"]) for message in others))
 
 
-async def _send_file(bot: Bot, file: OpenFile, common: dict[str, Any]) -> TelegramMessage:
+async def _send_file(api: BotApi, file: OpenFile, common: Json) -> Json:
     kind = _kind(file)
     try:
-        with translated():
-            return await _send_as(kind, bot, file, common)
+        return await _send_as(kind, api, file, common)
     except Rejected:
         if kind == "document":
             raise
         # Too wide, not an image at all, voice notes that the person does not take: as a document it arrives unchanged.
-        return await _send_as("document", bot, file, common)
+        return await _send_as("document", api, file, common)
 
 
-async def _send_as(kind: str, bot: Bot, file: OpenFile, common: dict[str, Any]) -> TelegramMessage:
+async def _send_as(kind: str, api: BotApi, file: OpenFile, common: Json) -> Json:
     with ExitStack() as opened:
         # Uploaded even to a server in local mode, which could read a path: by then it may be another file's.
-        stream = _stream(file, opened, attach=False)
-        sent: TelegramMessage = await getattr(bot, f"send_{kind}")(**{kind: stream}, **common)
+        sent: Json = await api.call(f"send{kind.capitalize()}", {kind: _upload(file, opened)}, **common)
     return sent
 
 
-def _stream(file: OpenFile, opened: ExitStack, *, attach: bool) -> InputFile:
+def _upload(file: OpenFile, opened: ExitStack) -> Upload:
     # Read while it is sent: ten videos need not be in memory together.
-    stream = opened.enter_context(file.stream())
-    return InputFile(stream, filename=upload_name(file.name), attach=attach, read_file_handle=False)
+    return Upload(upload_name(file.name), opened.enter_context(file.stream()))
 
 
 @contextmanager
@@ -253,8 +232,7 @@ def _rich_refused() -> Iterator[None]:
     it would take the blocks, but links would be dead, and for other refusals that would be one more call in vain.
     """
     try:
-        with translated():
-            yield
+        yield
     except (NotModified, ReplyRefused, Migrated, ParseFailed):
         raise
     except Unsupported as error:
@@ -270,57 +248,45 @@ def _rich_refused() -> Iterator[None]:
 
 
 async def edit(
-    bot: Bot,
-    request: AiohttpRequest,
-    chat_id: str,
-    message_id: str,
-    part: RenderedPart,
-    keyboard: Keyboard | None,
-    *,
-    preview: bool,
+    api: BotApi, chat_id: str, message_id: str, part: RenderedPart, keyboard: Keyboard | None, *, preview: bool
 ) -> Sent:
     """Replace a message's content and keyboard. A message that already reads like that is not an error."""
+    edit = partial(
+        api.call,
+        "editMessageText",
+        chat_id=number(chat_id, "chat_id"),
+        message_id=number(message_id, "message_id"),
+        reply_markup=keyboard_markup(keyboard),
+    )
     try:
         if part.rich is not None:
             with _rich_refused():
-                edited = await request.api(
-                    "editMessageText",
-                    chat_id=number(chat_id, "chat_id"),
-                    message_id=number(message_id, "message_id"),
-                    rich_message=part.rich,
-                    reply_markup=keyboard_markup(keyboard),
-                )
-            return Sent(message_id, snapshot(edited) if isinstance(edited, dict) else None)
-        with translated():
-            edited = await bot.edit_message_text(
+                edited = await edit(rich_message=part.rich)
+        else:
+            edited = await edit(
                 text=part.text,
-                chat_id=number(chat_id, "chat_id"),
-                message_id=number(message_id, "message_id"),
                 parse_mode=parse_mode(part.format),
                 entities=_entities(part),
-                reply_markup=keyboard_markup(keyboard),
                 link_preview_options=_link_preview(preview, part),
             )
     except NotModified:
         return Sent(message_id, None)
-    return _sent(edited) if isinstance(edited, TelegramMessage) else Sent(message_id, None)
+    return Sent(message_id, snapshot(edited) if isinstance(edited, dict) else None)
 
 
-async def edit_keyboard(bot: Bot, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
+async def edit_keyboard(api: BotApi, chat_id: str, message_id: str, keyboard: Keyboard) -> None:
     """Replace a message's keyboard. One that already looks like that is not an error."""
-    try:
-        with translated():
-            await bot.edit_message_reply_markup(
-                chat_id=number(chat_id, "chat_id"),
-                message_id=number(message_id, "message_id"),
-                reply_markup=keyboard_markup(keyboard),
-            )
-    except NotModified:
-        return
+    with suppress(NotModified):
+        await api.call(
+            "editMessageReplyMarkup",
+            chat_id=number(chat_id, "chat_id"),
+            message_id=number(message_id, "message_id"),
+            reply_markup=keyboard_markup(keyboard),
+        )
 
 
 async def close_panel(
-    request: AiohttpRequest,
+    api: BotApi,
     server: Server,
     chat_id: str,
     message_id: str,
@@ -335,43 +301,36 @@ async def close_panel(
     Of the keyboard only `chosen` stays, disabled, if the server knows such buttons. `before` is the message's snapshot.
     """
     chat, message = number(chat_id, "chat_id"), number(message_id, "message_id")
-    note: dict[str, Any] = json.loads(before) if before else {}
+    note: Json = json.loads(before) if before else {}
     longer = with_block(note["rich_message"], outcome) if outcome and "rich_message" in note else None
     if longer is not None:
-        closing = partial(request.api, "editMessageText", chat_id=chat, message_id=message, rich_message=longer)
+        closing = partial(api.call, "editMessageText", chat_id=chat, message_id=message, rich_message=longer)
         if await _close_rich(closing, server, chosen):
             return
-    kind = "text" if note.get("text") else "caption" if note.get("caption") else None
+    kind = "text" if note.get("text") else "caption" if note.get("caption") else ""
     text = f"{note[kind]}\n\n{outcome}" if kind else ""
     fits = kind and outcome and length(text, LIMITS.unit) <= (LIMITS.text if kind == "text" else LIMITS.caption)
     method = "editMessageReplyMarkup"
-    content: dict[str, Any] = {}
-    if fits and kind == "text":
-        method = "editMessageText"
+    content: Json = {}
+    if fits:
+        method, marks = _EDITED[kind]
         content = {
-            "text": text,
-            "entities": _parsed_entities(note.get("entities"), text, outcome),
+            kind: text,
+            marks: [*(note.get(marks) or ()), *entities(text, (), len(text) - len(outcome))],
             "link_preview_options": note.get("link_preview_options"),
         }
-    elif fits:
-        method = "editMessageCaption"
-        content = {
-            "caption": text,
-            "caption_entities": _parsed_entities(note.get("caption_entities"), text, outcome),
-        }
-    edit = partial(request.api, method, chat_id=chat, message_id=message, **content)
+    edit = partial(api.call, method, chat_id=chat, message_id=message, **content)
     await _close(edit, server, chosen)
     if outcome and not fits:
-        with translated():
-            await request.api(
-                "sendMessage",
-                chat_id=chat,
-                text=outcome,
-                message_thread_id=_thread(thread_id),
-                entities=entities(outcome, ()) or None,
-                reply_parameters=ReplyParameters(message, allow_sending_without_reply=True),
-                disable_notification=True,
-            )
+        await api.call(
+            "sendMessage",
+            chat_id=chat,
+            text=outcome,
+            message_thread_id=_thread(thread_id),
+            entities=entities(outcome, ()) or None,
+            reply_parameters=_replying_to(message),
+            disable_notification=True,
+        )
 
 
 async def _close_rich(closing: Callable[..., Awaitable[Any]], server: Server, chosen: KeyboardButton | None) -> bool:
@@ -387,8 +346,7 @@ async def _close(edit: Callable[..., Awaitable[Any]], server: Server, chosen: Ke
     """Make an edit, with a disabled button or else without a keyboard. One that changes nothing is not an error."""
     keyboard = closed_keyboard(chosen) if chosen and "disabled buttons" not in server.lacking else None
     try:
-        with translated():
-            await edit(reply_markup=keyboard)
+        await edit(reply_markup=keyboard)
     except NotModified:
         return
     except Rejected:
@@ -399,20 +357,20 @@ async def _close(edit: Callable[..., Awaitable[Any]], server: Server, chosen: Ke
         server.lacking.add("disabled buttons")
 
 
-def _sent(message: TelegramMessage) -> Sent:
-    return Sent(str(message.message_id), snapshot(message.to_dict()))
+def _sent(message: Json) -> Sent:
+    with translated():
+        return Sent(str(message["message_id"]), snapshot(message))
 
 
-def _entities(written: Outgoing | RenderedPart) -> list[MessageEntity] | None:
-    """Return the entities of a text; None where Telegram parses it."""
-    return None if parse_mode(written.format) else entities(written.text, written.spans)
+def _replying_to(message_id: int) -> Json:
+    return {"message_id": message_id, "allow_sending_without_reply": True}
 
 
-def _link_preview(preview: bool, written: Outgoing | RenderedPart) -> LinkPreviewOptions | None:  # noqa: FBT001
+def _entities(written: Outgoing | RenderedPart) -> list[Json] | None:
+    """Return the entities of a text; None for none, and where Telegram parses it."""
+    return None if parse_mode(written.format) else entities(written.text, written.spans) or None
+
+
+def _link_preview(preview: bool, written: Outgoing | RenderedPart) -> Json | None:  # noqa: FBT001
     shown = preview and (parse_mode(written.format) is None or unfolds(written.text))
-    return None if shown else LinkPreviewOptions(is_disabled=True)
-
-
-def _parsed_entities(raw: list[dict[str, Any]] | None, text: str, outcome: str) -> list[MessageEntity]:
-    """Return the entities that a message has, and those of the outcome at the end of `text`."""
-    return [*MessageEntity.de_list(raw or [], None), *entities(text, (), len(text) - len(outcome))]
+    return None if shown else {"is_disabled": True}

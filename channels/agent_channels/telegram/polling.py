@@ -7,13 +7,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-from telegram import Bot
-
 from agent_channels.core.contract.adapter import EventSink
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Ambiguous, Conflict, Unavailable
-from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import AiohttpRequest
+from agent_channels.telegram.http import BotApi
 
 __all__ = ["GRACE_S", "Poller"]
 
@@ -26,12 +23,10 @@ FORGET_OFFSET_S = 86_400.0
 class Poller:
     """One run of `listen`."""
 
-    def __init__(
-        self, bot: Bot, request: AiohttpRequest, timeout_s: int, sink: EventSink, kinds: Sequence[str]
-    ) -> None:
-        """`timeout_s`: the length of a long poll; `kinds`: the updates to ask for."""
+    def __init__(self, api: BotApi, polls: BotApi, timeout_s: int, sink: EventSink, kinds: Sequence[str]) -> None:
+        """`polls`: the connection to poll over; `timeout_s`: the length of a long poll; `kinds`: what to ask for."""
         self._kinds = kinds
-        self._bot, self._request, self._timeout_s, self._sink = bot, request, timeout_s, sink
+        self._api, self._polls, self._timeout_s, self._sink = api, polls, timeout_s, sink
 
     async def run(self, first_s: int) -> None:
         """Poll until something fails; the first poll waits at most `first_s` seconds.
@@ -55,19 +50,17 @@ class Poller:
 
     async def _poll(self, offset: int | None, timeout_s: int) -> list[dict[str, Any]]:
         try:
-            with translated():
-                updates = await self._request.api(
-                    "getUpdates",
-                    within_s=timeout_s + GRACE_S,
-                    offset=offset,
-                    limit=100,
-                    timeout=timeout_s,
-                    allowed_updates=self._kinds,
-                )
+            updates = await self._polls.call(
+                "getUpdates",
+                within_s=timeout_s + GRACE_S,
+                offset=offset,
+                limit=100,
+                timeout=timeout_s,
+                allowed_updates=self._kinds,
+            )
         except Conflict as error:
             if "webhook" in str(error):
-                with translated():
-                    await self._bot.delete_webhook(drop_pending_updates=False)
+                await self._api.call("deleteWebhook")
                 self._sink.add_note("a webhook was set for this bot and was removed, since it is read by polling")
             raise
         except Ambiguous as error:

@@ -11,7 +11,7 @@ from agent_channels.core.errors import NotModified, PlatformError
 from agent_channels.core.i18n.sentences import joined
 from agent_channels.core.log import redact
 from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import AiohttpRequest
+from agent_channels.telegram.http import BotApi
 from agent_channels.telegram.outbound import number
 
 __all__ = ["BY_HAND", "OUTSIDE", "create", "get_me", "has_topics", "remark", "rename", "switch_on"]
@@ -21,25 +21,24 @@ OUTSIDE = "private chats with the bot have topics: a message written outside a t
 BY_HAND = "switch them on in @BotFather's app, in the settings of the bot"
 
 
-async def create(request: AiohttpRequest, chat_id: str, name: str) -> Place:
+async def create(api: BotApi, chat_id: str, name: str) -> Place:
     """Open a topic."""
+    topic = await api.call("createForumTopic", chat_id=number(chat_id, "chat_id"), name=name)
     with translated():
-        topic = await request.api("createForumTopic", chat_id=number(chat_id, "chat_id"), name=name)
         return Place(chat_id, str(topic["message_thread_id"]))
 
 
-async def rename(request: AiohttpRequest, place: Place, name: str) -> None:
+async def rename(api: BotApi, place: Place, name: str) -> None:
     """Rename a topic. One that is called so already is not an error."""
     chat, thread = number(place.chat_id, "chat_id"), number(place.thread_id or "", "thread_id")
-    with suppress(NotModified), translated():
-        await request.api("editForumTopic", chat_id=chat, message_thread_id=thread, name=name)
+    with suppress(NotModified):
+        await api.call("editForumTopic", chat_id=chat, message_thread_id=thread, name=name)
 
 
-async def get_me(request: AiohttpRequest) -> dict[str, Any]:
-    """Return getMe's answer as Telegram sent it: since Bot API 10.5 it has more than a User."""
-    with translated():
-        found: dict[str, Any] = await request.api("getMe")
-        return found
+async def get_me(api: BotApi) -> dict[str, Any]:
+    """Return what Telegram says of the bot."""
+    found: dict[str, Any] = await api.call("getMe")
+    return found
 
 
 def has_topics(me: dict[str, Any]) -> bool:
@@ -54,15 +53,11 @@ def remark(me: dict[str, Any], *, wanted: bool) -> str:
     return joined(["topics: on is set, but private chats with the bot have no topics", BY_HAND]) if wanted else ""
 
 
-async def switch_on(request: AiohttpRequest) -> None:
+async def switch_on(api: BotApi) -> None:
     """Switch topics on. A server that cannot do it (older than Bot API 10.5) is not an error."""
     try:
-        with translated():
-            await request.api(
-                "setMySettings",
-                has_topics_enabled=True,
-                allows_users_to_create_topics=True,
-                has_topic_sidebar=True,
-            )
+        await api.call(
+            "setMySettings", has_topics_enabled=True, allows_users_to_create_topics=True, has_topic_sidebar=True
+        )
     except PlatformError as error:
         logger.warning("topics in private chats are not switched on: %s", redact(str(error)))

@@ -16,8 +16,7 @@ TEXTS: dict[str, str] = {
         "Telegram 的速率限制：請求太多，請在 {seconds:.0f} 秒後再試"
     ),
     "Telegram's answer could not be read ({name})": "無法解讀 Telegram 的回應（{name}）",
-    "Telegram's answer could not be read: {text}": "無法解讀 Telegram 的回應：{text}",
-    "Telegram did not answer in time: {text}": "Telegram 沒有及時回應：{text}",
+    "Telegram did not answer in time": "Telegram 沒有及時回應",
     "the connection to Telegram failed: {text}": "與 Telegram 的連線失敗：{text}",
     "{count:,} update waits at Telegram": "有 {count:,} 個更新在 Telegram 等候",
     "{count:,} updates wait at Telegram": "有 {count:,} 個更新在 Telegram 等候",

@@ -14,7 +14,7 @@ def shown(text: str, format_: str) -> list[tuple[str, str]]:
     """(kind, text) of what the server draws, of every part."""
     found = []
     for part in render(text, format_):
-        given = [entity.to_dict() for entity in entities(part.text, part.spans)]
+        given = entities(part.text, part.spans)
         drawn, kept = format_text(part.text, "", given, lambda _: None)
         units = drawn.encode("utf-16-le")
         for entity in kept:

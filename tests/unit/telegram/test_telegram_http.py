@@ -1,8 +1,9 @@
-"""The HTTP stack under Telegram's library: uploads, stalls, proxies that refuse, and files from the server's disk."""
+"""HTTP to Telegram: uploads, stalls, proxies that refuse, and files from the server's disk."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 import subprocess
 import sys
@@ -12,20 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from telegram import InputFile
-from telegram.error import NetworkError, TimedOut
-from telegram.request import RequestData
-from telegram.request._requestparameter import RequestParameter
 
 from agent_channels.core.contract.outgoing import Outgoing
-from agent_channels.core.errors import Refused, Rejected, Unauthorized, Unavailable, Unsupported
+from agent_channels.core.errors import Ambiguous, Refused, Rejected, Unauthorized, Unavailable, Unsupported
 from agent_channels.core.files.storage import open_file
 from agent_channels.core.files.streaming import save
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
 from agent_channels.telegram import http
 from agent_channels.telegram.adapter import TelegramAdapter
-from agent_channels.telegram.errors import translated
-from agent_channels.telegram.http import AiohttpRequest, local_file
+from agent_channels.telegram.http import BotApi, Upload, local_file
 from agent_channels.telegram.settings import TelegramSettings
 from proxies import tls_front
 
@@ -51,18 +47,17 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def opened(root: str, read_timeout_s: float = 5, proxy: str | None = None) -> AsyncIterator[AiohttpRequest]:
-    calls = AiohttpRequest(
+async def opened(root: str, read_timeout_s: float = 5, proxy: str | None = None) -> AsyncIterator[BotApi]:
+    calls = BotApi(
         root, ssl.create_default_context(), connections=2, read_timeout_s=read_timeout_s, proxy=proxy, ipv4=False
     )
     async with calls:
         yield calls
 
 
-def upload(data: bytes) -> RequestData:
-    """What the library hands over for sendDocument."""
-    return RequestData([RequestParameter.from_input("document", InputFile(data, "a.bin")),
-                        RequestParameter.from_input("chat_id", 1)])  # fmt: skip
+def upload(size: int) -> dict[str, Upload]:
+    """A file of `size` bytes, as sendDocument takes it."""
+    return {"document": Upload("a.bin", io.BytesIO(b"x" * size))}
 
 
 async def test_an_upload_that_goes_on_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +76,7 @@ async def test_an_upload_that_goes_on_may_take_long(monkeypatch: pytest.MonkeyPa
 
     async with listening(slow) as place, opened(f"http://{place}", 1.5) as calls:
         began = asyncio.get_running_loop().time()
-        assert await calls.post(f"http://{place}/sendDocument", upload(b"x" * (1 << 24))) is True
+        assert await calls.call("sendDocument", upload(1 << 24), chat_id=1) is True
         assert asyncio.get_running_loop().time() - began > 1.6
     assert b"transfer-encoding" not in heads[0].lower()
 
@@ -97,8 +92,8 @@ async def test_an_upload_that_nobody_takes_is_given_up(monkeypatch: pytest.Monke
 
     async with listening(deaf) as place, opened(f"http://{place}", 0.2) as calls:
         async with asyncio.timeout(5):
-            with pytest.raises(TimedOut):
-                await calls.post(f"http://{place}/sendDocument", upload(b"x" * (1 << 25)))
+            with pytest.raises(Ambiguous, match="in time"):
+                await calls.call("sendDocument", upload(1 << 25), chat_id=1)
         over.set()
 
 
@@ -107,8 +102,8 @@ async def test_a_server_that_does_not_know_a_method_has_the_right_token() -> Non
     async with TelegramSandbox() as tg:
         for token, kind in ((tg.token, Unsupported), ("nonsense", Unauthorized)):
             async with opened(f"{tg.root}/bot{token}") as calls:
-                with pytest.raises(kind), translated():
-                    await calls.api("sendHologram", chat_id=1)
+                with pytest.raises(kind):
+                    await calls.call("sendHologram", chat_id=1)
 
 
 async def test_files_arrive_under_the_name_they_have(tmp_path: Path) -> None:
@@ -160,8 +155,8 @@ async def test_a_proxy_that_does_not_pass_a_call_on_leaves_no_doubt(scheme: str,
     async with listening(serve or hanging_up) as place:
         proxy = f"{scheme}://{place}" if serve else f"{scheme}://127.0.0.1:1"
         async with opened("https://api.telegram.invalid/botTOKEN", proxy=proxy) as calls:
-            with pytest.raises(Unavailable, match="cannot be reached"), translated():
-                await calls.api("getMe")
+            with pytest.raises(Unavailable, match="cannot be reached"):
+                await calls.call("getMe")
 
 
 async def test_a_certificate_that_nobody_vouches_for_ends_before_the_call(tmp_path: Path) -> None:
@@ -171,18 +166,18 @@ async def test_a_certificate_that_nobody_vouches_for_ends_before_the_call(tmp_pa
     async with TelegramSandbox() as tg, tls_front(tg.port, tmp_path) as front, socks_proxy() as passed:
         for proxy in (None, passed.url):
             async with opened(f"https://{front.place}/bot{tg.token}", proxy=proxy) as calls:
-                with pytest.raises(Unavailable), translated():
-                    await calls.api("getMe")
+                with pytest.raises(Unavailable):
+                    await calls.call("getMe")
         assert tg.calls == []
 
 
 async def test_calls_before_the_connections_are_open_fail_clearly() -> None:
-    """As with the library's own implementation."""
-    calls = AiohttpRequest(
+    """Nothing was sent."""
+    calls = BotApi(
         "http://127.0.0.1:1", ssl.create_default_context(), connections=1, read_timeout_s=1, proxy=None, ipv4=False
     )
-    with pytest.raises(NetworkError, match="not open"):
-        await calls.api("getMe")
+    with pytest.raises(Unavailable, match="not open"):
+        await calls.call("getMe")
 
 
 async def test_a_file_on_the_servers_disk_is_read_whole_or_refused(tmp_path: Path) -> None:
