@@ -19,16 +19,16 @@ import builtins, os, sys
 _import = builtins.__import__
 def noisy(name, *rest, **more):
     module = _import(name, *rest, **more)
-    bot = getattr(sys.modules.get("telegram"), "Bot", None)
-    if name in {"pydantic", "mcp", "telegram.request"}:
+    session = getattr(sys.modules.get("aiohttp"), "ClientSession", None)
+    if name in {"pydantic", "mcp", "aiohttp"}:
         print("NOISE ON IMPORT OF", name, flush=True)
-    if bot is not None and not hasattr(bot, "noisy"):
-        bot.noisy, edit = True, bot.edit_message_text
-        async def loud(self, *args, **kwargs):
+    if session is not None and not hasattr(session, "noisy"):
+        session.noisy, post = True, session.post
+        def loud(self, url, **options):
             print("NOISE AT WORK", flush=True)
             os.write(1, b"RAW NOISE\\n")
-            return await edit(self, *args, **kwargs)
-        bot.edit_message_text = loud
+            return post(self, url, **options)
+        session.post = loud
     return module
 builtins.__import__ = noisy
 """
@@ -102,7 +102,7 @@ async def test_stdout_carries_nothing_but_the_protocol_when_a_library_prints(sta
     await host.done("reply", chat_id=ann.id, text="yes?")
     sent = await ann.next_message()
     await host.done("edit_message", chat_id=ann.id, message_id=str(sent["message_id"]), text="yes!")
-    for noise in ("ON IMPORT OF mcp", "ON IMPORT OF telegram.request", "NOISE AT WORK", "RAW NOISE"):
+    for noise in ("ON IMPORT OF mcp", "ON IMPORT OF aiohttp", "NOISE AT WORK", "RAW NOISE"):
         assert noise in host.log()
     assert stage.impure() == []
 

@@ -174,6 +174,22 @@ def test_a_log_of_keys_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert tls_context({"SSLKEYLOGFILE": str(tmp_path / "keys")})
 
 
+def test_connecting_reads_no_certificates_but_those_that_count() -> None:
+    """The HTTP library would read the system's twice while it is imported; whoever asks for them later gets them."""
+    program = """
+import gc, ssl
+from agent_channels.core.settings.config import Environment, load
+from agent_channels.registry import channel
+row, env = channel("telegram"), Environment("telegram")
+adapter = row.connect(env, load(row.settings, env), "123456:" + "x" * 35)
+holders = [one for one in gc.get_objects() if isinstance(one, ssl.SSLContext) and one.cert_store_stats()["x509"]]
+print(len(holders), ssl.create_default_context().cert_store_stats()["x509"] > 0)
+"""
+    environ = {**os.environ, "SSL_CERT_FILE": certifi.where()}
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ)
+    assert ran.stdout.split() == ["1", "True"]
+
+
 def test_importing_the_settings_imports_no_tls() -> None:
     """Every command reads them, and few connect."""
     program = "import sys, agent_channels.registry, agent_channels.core.settings.network; print('ssl' in sys.modules)"

@@ -78,9 +78,22 @@ def test_a_poll_is_as_long_as_telegram_allows(tmp_path: Path, seconds: str) -> N
         load(TelegramSettings, Environment("telegram", environ))
 
 
+def imported_by(module: str) -> set[str]:
+    """Every module that a process has after it imported this one."""
+    script = f"import sys, {module}; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True)
+    return set(ran.stdout.split())
+
+
 def test_the_row_of_data_does_not_import_the_library() -> None:
     """The handshake is answered before the library is there."""
-    script = (
-        "import sys, agent_channels.telegram.channel; sys.exit(any(n.split('.')[0] == 'telegram' for n in sys.modules))"
-    )
-    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+    assert not {"aiohttp", "ssl"} & imported_by("agent_channels.telegram.channel")
+
+
+def test_the_adapter_imports_an_http_client_and_nothing_beyond() -> None:
+    """Start and memory are budgets: no library of the Bot API, no second HTTP client, no server, no DNS of its own."""
+    modules = imported_by("agent_channels.telegram.adapter")
+    assert "aiohttp.client" in modules
+    unwanted = {"telegram", "httpx", "httpx2", "requests", "aiodns", "pycares", "aiohttp_socks", "discord", "slack_sdk"}
+    assert not unwanted & {name.partition(".")[0] for name in modules}
+    assert not {"aiohttp.web", "aiohttp.web_app", "aiohttp.test_utils", "aiohttp.worker"} & modules

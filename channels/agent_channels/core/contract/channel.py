@@ -9,7 +9,11 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.contract.masked_adapter import masked_adapter
 from agent_channels.core.log import redact, redact_tokens
-from agent_channels.core.settings.certificates import certificate_sources, refuse_unusable_key_log
+from agent_channels.core.settings.certificates import (
+    certificate_sources,
+    no_system_certificates,
+    refuse_unusable_key_log,
+)
 from agent_channels.core.settings.config import Environment, Settings
 from agent_channels.core.settings.network import Route
 
@@ -75,7 +79,8 @@ class Channel:
         certificates that the environment names cannot be used.
         """
         refuse_unusable_key_log(env.environ)
-        from agent_channels.core.contract.connection_errors import explain_route
+        with no_system_certificates():
+            from agent_channels.core.contract.connection_errors import explain_route
 
         route = self.route(env, settings)
         explain_route(self.title, route, certificate_sources(env.environ))

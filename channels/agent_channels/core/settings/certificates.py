@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +19,12 @@ from agent_channels.core.i18n.sentences import sentence
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["certificate_sources", "refuse_unusable_key_log", "tls_context"]
+__all__ = ["certificate_sources", "no_system_certificates", "refuse_unusable_key_log", "tls_context"]
 
 # Instead of certifi's, the first of these groups of which something is set.
 _INSTEAD = (("SSL_CERT_FILE", "SSL_CERT_DIR"), ("REQUESTS_CA_BUNDLE",), ("CURL_CA_BUNDLE",))
 _ADDED = "NODE_EXTRA_CA_CERTS"
+_ONE_AT_A_TIME = threading.Lock()
 # In such a folder OpenSSL finds a certificate by the hash of its subject.
 _HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 
@@ -53,6 +56,24 @@ def tls_context(environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
     for name in sources:
         _load(context, name, environ[name])
     return context
+
+
+@contextmanager
+def no_system_certificates() -> Iterator[None]:
+    """Let contexts made within it read none of the system's certificates.
+
+    While it is imported, aiohttp makes two for whoever names none, which takes a quarter of its import and 1.6 MB.
+    Each of our connections names its own, and without certificates those two trust nobody.
+    """
+    import ssl
+
+    with _ONE_AT_A_TIME:
+        ssl.SSLContext.set_default_verify_paths = lambda _self: None  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            # What it inherits is in force again.
+            del ssl.SSLContext.set_default_verify_paths
 
 
 def refuse_unusable_key_log(environ: Mapping[str, str]) -> None:
