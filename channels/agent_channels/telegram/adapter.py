@@ -33,7 +33,7 @@ from agent_channels.telegram.chats import is_ephemeral, person_of
 from agent_channels.telegram.errors import TOPICS, translated
 from agent_channels.telegram.http import FILE_TIMEOUT, BotApi, Server, local_file
 from agent_channels.telegram.inbound import ALLOWED_UPDATES, STOPPED, to_inbound
-from agent_channels.telegram.polling import GRACE_S, Poller
+from agent_channels.telegram.polling import Poller
 from agent_channels.telegram.settings import TelegramSettings
 
 __all__ = ["TelegramAdapter"]
@@ -72,22 +72,22 @@ class TelegramAdapter:
         self._files = f"{settings.api_root}/file/bot{token}"
         self._api = BotApi(base, context, connections=CONNECTIONS, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4)
         # A long poll occupies its connection, so it has one of its own.
-        self._polls = BotApi(base, context, connections=1, read_timeout_s=GRACE_S, proxy=proxy, ipv4=ipv4)
+        self._polls = BotApi(base, context, connections=1, read_timeout_s=ANSWER_S, proxy=proxy, ipv4=ipv4)
         self._server = Server(self._api)
         self._me: Identity | None = None
         self._polled = False
 
     async def __aenter__(self) -> Self:
-        await self._polls.__aenter__()
-        await self._api.__aenter__()
+        self._polls.open()
+        self._api.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(1):
-            await self._polls.__aexit__(kind, error, trace)
-            await self._api.__aexit__(kind, error, trace)
+            await self._polls.close()
+            await self._api.close()
 
     @property
     def api(self) -> BotApi:
@@ -119,10 +119,11 @@ class TelegramAdapter:
 
     async def identify(self) -> Identity:
         """GetMe; before that, switch topics in private chats on if the settings ask for it."""
-        me, wanted = await threads.get_me(self._api), self._settings.topics
+        # Asked over the connection that polls next: the first poll then waits for no other one to be made.
+        me, wanted = await threads.get_me(self._polls), self._settings.topics
         if wanted and not threads.has_topics(me):
             await threads.switch_on(self._api)
-            me = await threads.get_me(self._api)
+            me = await threads.get_me(self._polls)
         with translated():
             person = person_of(me)
         remark = threads.remark(me, wanted=wanted)

@@ -14,8 +14,7 @@ import ssl
 import stat
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal
 
 import aiohttp
 import anyio
@@ -101,13 +100,12 @@ class BotApi:
             raise Unavailable("the connections to Telegram are not open")
         return self._session
 
-    async def __aenter__(self) -> Self:
+    def open(self) -> None:
+        """Open the pool; it connects with the first request."""
         self._session = self._over(self._connector())
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def close(self) -> None:
+        """Close the pool."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()

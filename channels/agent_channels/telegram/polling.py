@@ -12,7 +12,7 @@ from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Ambiguous, Conflict, Unavailable
 from agent_channels.telegram.http import BotApi
 
-__all__ = ["GRACE_S", "Poller"]
+__all__ = ["Poller"]
 
 # A long poll is answered when its time-out ends; one that takes this much longer has lost its connection.
 GRACE_S = 10.0

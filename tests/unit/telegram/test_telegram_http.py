@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,11 @@ async def opened(root: str, read_timeout_s: float = 5, proxy: str | None = None)
     calls = BotApi(
         root, ssl.create_default_context(), connections=2, read_timeout_s=read_timeout_s, proxy=proxy, ipv4=False
     )
-    async with calls:
+    calls.open()
+    try:
         yield calls
+    finally:
+        await calls.close()
 
 
 def upload(size: int) -> dict[str, Upload]:
@@ -104,6 +108,33 @@ async def test_a_server_that_does_not_know_a_method_has_the_right_token() -> Non
             async with opened(f"{tg.root}/bot{token}") as calls:
                 with pytest.raises(kind):
                     await calls.call("sendHologram", chat_id=1)
+
+
+async def test_the_first_poll_takes_the_connection_that_is_there() -> None:
+    """Who the bot is, is asked over the connection that polls: a second one would cost a round of TLS first."""
+    asked: list[list[str]] = []
+
+    async def bot_api(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        methods: list[str] = []
+        asked.append(methods)
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                await reader.readexactly(int(head.lower().partition("content-length: ")[2].partition("\r\n")[0]))
+                methods.append(head.split()[1].rpartition("/")[2])
+                me = {"id": 1, "is_bot": True, "first_name": "Bot", "username": "a_bot"}
+                body = json.dumps({"ok": methods[-1] == "getMe", "result": me, "error_code": 401}).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    nothing_to_put: Any = None
+    async with (
+        listening(bot_api) as place,
+        TelegramAdapter(TelegramSettings(api_root=f"http://{place}"), "1:x") as adapter,
+    ):
+        assert (await adapter.identify()).username == "a_bot"
+        with pytest.raises(Unauthorized):
+            await adapter.listen(nothing_to_put)
+    assert asked == [["getMe", "getUpdates"]]
 
 
 async def test_files_arrive_under_the_name_they_have(tmp_path: Path) -> None:
