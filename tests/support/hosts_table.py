@@ -66,7 +66,7 @@ def measured() -> str:
     for row in sorted(read_measured(), key=lambda row: row["kind"] != "host"):
         cells = [f"{row['title']} {row['version']}", f"`{row['client']}`" if "client" in row else NONE]
         cells += [_mark(row["cells"].get(step)) for step in STEPS]
-        lines.append(f"| {' | '.join([*cells, _call(row['limits']), _result(row['limits'])])} |")
+        lines.append(f"| {' | '.join([*cells, _call(row), _result(row['limits'])])} |")
     dates = sorted(row["date"] for row in read_measured())
     when = f"on {dates[0]}" if dates[0] == dates[-1] else f"from {dates[0]} to {dates[-1]}"
     return "\n".join([*lines, "", f"Measured {when}."])
@@ -78,9 +78,11 @@ def _mark(cell: Mapping[str, Any] | None) -> str:
     return YES if cell["good"] else NO
 
 
-def _call(limits: Mapping[str, Any]) -> str:
+def _call(row: Row) -> str:
+    limits = row["limits"]
     if "call_s" not in limits:
-        return NONE
+        # Its answer was read after that long.
+        return f"{row['ask_took_s']:.0f} s or more" if row["ask_took_s"] else NONE
     return f"{limits['tried_s']:.0f} s or more" if limits["call_s"] is None else f"{limits['call_s']:.0f} s"
 
 

@@ -34,6 +34,8 @@ SERVE = ("serve", "CHANNEL")
 TS = "@modelcontextprotocol/client@2.4.0"
 PROMPT = "Listen for messages."
 HASTY_S, PATIENT_S = 12.0, 200.0
+# Gives up a call without a word: our server then goes by how long it does by itself, so it is not told less.
+SILENT = ("cline",)
 
 
 @dataclass
@@ -136,7 +138,8 @@ def _hosted(host: CodingHost) -> Start:
         home.mkdir(exist_ok=True)
         async with host.model(agent.script) as model:
             servers = {seat.world.channel: server} if server else {}
-            room = Room(host.program(), home, seat.world.project, servers, model, PROMPT, seat.call_s)
+            call_s = None if host.name in SILENT else seat.call_s
+            room = Room(host.program(), home, seat.world.project, servers, model, PROMPT, call_s)
             launch = host.started(room)
             if not server:
                 seat.set_up(host.name, Path(launch.env["HOME"]))

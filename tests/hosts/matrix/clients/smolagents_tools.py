@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from driver import ARGUMENTS, COMMAND, ENV, drive
+from driver import ARGUMENTS, CALL_S, COMMAND, ENV, drive
 from mcp import StdioServerParameters
-from smolagents import ToolCollection
+from smolagents import MCPClient
 
 
 async def main() -> None:
     """One session for all calls."""
     server = StdioServerParameters(command=COMMAND, args=ARGUMENTS, env=ENV)
-    with ToolCollection.from_mcp(server, trust_remote_code=True) as collection:
-        found = {tool.name: tool for tool in collection.tools}
+    bound = {"client_session_timeout_seconds": CALL_S} if CALL_S else None
+    with MCPClient(server, adapter_kwargs=bound, structured_output=False) as listed:
+        found = {tool.name: tool for tool in listed}
 
         async def tools() -> list[str]:
             return list(found)
