@@ -59,11 +59,12 @@ async def trace(program: tuple[str, str, str], do: str) -> dict[str, Any]:
                 lines = _Lines(server)
                 await lines.attach()
                 await tg.wait_for(lambda: tg.polling, 30)
-                # A first message settles what happens once: names, modes, health.
-                ann.send("first")
-                await lines.until(lambda message: message.get("method", "").endswith("claude/channel"))
-                lines.reply(str(ann.id), 7)
-                await lines.until(lambda message: message.get("id") == 7)
+                # The first messages settle what happens once: names, modes, health, what is remembered of the chat.
+                for number in (6, 7):
+                    ann.send("first")
+                    await lines.until(lambda message: message.get("method", "").endswith("claude/channel"))
+                    lines.reply(str(ann.id), number)
+                    await lines.until(lambda message, number=number: message.get("id") == number)
                 await asyncio.sleep(AFTER_S * 2)
                 (folder / "start").touch()
                 await asyncio.sleep(0.05)

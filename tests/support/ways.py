@@ -93,7 +93,7 @@ class Way:
     async def take(self, events: Sequence[RawEvent] = ()) -> bool:
         """Journals and sorts in one transaction, and has what follows from it done; False when it was nothing."""
         with self.store.transaction():
-            new = self.inbox.put("1", events) if events else 1
+            new = bool(self.inbox.put("1", events)) if events else True
             batch = self.pipeline.sort() if new else None
         if batch is None:
             return False

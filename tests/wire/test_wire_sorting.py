@@ -83,3 +83,25 @@ async def test_nothing_is_said_of_what_was_undone(tmp_path: Path) -> None:
         assert one.store.value("SELECT count(*) FROM pairings") == 1
         assert Services.of(one.store).access.member(CHAT) is not None
         group.cancel_scope.cancel()
+
+
+async def test_one_that_cannot_be_processed_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody foresaw it: it is kept for a later version, and what came before and after it is ready all the same."""
+    async with way(tmp_path) as one, anyio.create_task_group() as group:
+        to_inbound = one.adapter.to_inbound
+
+        def failing(raw: RawEvent) -> Any:
+            if raw.event_id == "2":
+                raise LookupError("nobody foresaw it")
+            return to_inbound(raw)
+
+        monkeypatch.setattr(one.adapter, "to_inbound", failing)
+        group.start_soon(one.pipeline.run)
+        await anyio.wait_all_tasks_blocked()
+        await one.reader.put([event(number, str(number)) for number in (1, 2, 3)])
+        await anyio.wait_all_tasks_blocked()
+        await one.reader.put([event(4, "4")])
+        assert [entry.content for entry in one.inbox.ready(9)] == ["1", "3", "4"]
+        failed = one.store.rows("SELECT event_id, payload != '' AS kept FROM inbox WHERE state = 'failed'")
+        assert [tuple(row) for row in failed] == [("2", True)]
+        group.cancel_scope.cancel()

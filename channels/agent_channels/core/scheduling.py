@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.lowlevel
 
 __all__ = [
     "Backoff",
@@ -71,19 +72,24 @@ class Wakeup:
 
     def __init__(self) -> None:
         self._is_set = False
-        self._event = anyio.Event()
+        # Made by who waits: most sets meet nobody, and there are several a message.
+        self._waiting: anyio.Event | None = None
 
     def set(self) -> None:
         """Wake the waiter, now or at its next `wait`."""
         self._is_set = True
-        self._event.set()
+        if self._waiting is not None:
+            self._waiting.set()
+            self._waiting = None
 
     async def wait(self) -> None:
         """Return once it was set since the last return."""
-        if not self._is_set and self._event.is_set():
-            # A new event is made before the wait, not after it: a task that was woken is in a hurry.
-            self._event = anyio.Event()
-        await self._event.wait()
+        if self._is_set:
+            await anyio.lowlevel.checkpoint()
+        else:
+            if self._waiting is None:
+                self._waiting = anyio.Event()
+            await self._waiting.wait()
         self._is_set = False
 
 
@@ -91,17 +97,20 @@ class Broadcast:
     """Wake everybody who waits at that moment."""
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
+        self._waiting: anyio.Event | None = None
 
     def notify_all(self) -> None:
         """Wake everybody who waits."""
-        self._event.set()
-        self._event = anyio.Event()
+        if self._waiting is not None:
+            self._waiting.set()
+            self._waiting = None
 
     async def wait(self, timeout_s: float) -> None:
         """Return at the next notification, or after so many seconds."""
+        if self._waiting is None:
+            self._waiting = anyio.Event()
         with anyio.move_on_after(timeout_s):
-            await self._event.wait()
+            await self._waiting.wait()
 
 
 @dataclass(frozen=True, slots=True)

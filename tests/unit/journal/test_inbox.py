@@ -28,7 +28,7 @@ def inbox(store: Store) -> Inbox:
 
 
 def put(inbox: Inbox, *event_ids: str, bot: str = "1") -> int:
-    return inbox.put(bot, [RawEvent(event_id, f'{{"update_id": {event_id}}}') for event_id in event_ids])
+    return len(inbox.put(bot, [RawEvent(event_id, f'{{"update_id": {event_id}}}') for event_id in event_ids]))
 
 
 def opened(inbox: Inbox, event_id: str, chat: str = "7", **more: object) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.settings.state_folder import make_state_folder
+from agent_channels.core.store import database
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.migrations import MIGRATIONS
 from unprivileged import unprivileged
@@ -320,6 +321,24 @@ async def test_two_processes_create_and_write_together(tmp_path: Path) -> None:
     assert ([writer.returncode for writer in writers], said) == ([0, 0], ["", ""])
     with Store(path, migrations=COUNTING) as store:
         assert len(numbers(store)) == 300
+
+
+async def test_a_long_log_is_moved_while_nobody_commits(tally: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `sync`, beside everything else: no commit has to wait for it, and the next one begins the log anew."""
+    monkeypatch.setattr(database, "LOG_BYTES", 1 << 18)
+    log = tally.path.with_name(tally.path.name + "-wal")
+
+    for number in range(200):
+        add(tally, number)
+    assert log.stat().st_size > database.LOG_BYTES
+    before = tally.path.stat().st_mtime_ns
+    await tally.sync()
+    assert tally.path.stat().st_mtime_ns > before
+    length = log.stat().st_size
+    for number in range(200, 300):
+        add(tally, number)
+    assert log.stat().st_size == length
+    assert len(numbers(tally)) == 300
 
 
 async def test_durable_means_on_disk(tally: Store) -> None:

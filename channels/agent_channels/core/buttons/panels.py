@@ -113,7 +113,7 @@ class Panels:
         `trace`: the `traceparent` that its answers go on with. `offer`: it is no question, and answered by taps alone.
         """
         panel_id, now = self.owner + secrets.token_urlsafe(16)[len(self.owner) :], self._clock()
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute(
                 "INSERT INTO panels (id, chat_id, thread_id, grid, tappers, single_use, created_at, expires_at, "
                 "prompt_id, turn_id, trace, offer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -126,7 +126,7 @@ class Panels:
 
     def bind(self, panel_id: str, message_id: str, snapshot: str | None) -> None:
         """Record which message holds a grid that was sent; earlier grids of that message are closed."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute(
                 "UPDATE panels SET state = 'closed' WHERE state = 'open' AND id != ? AND message_id = ? AND chat_id = "
                 "(SELECT chat_id FROM panels WHERE id = ?)",
@@ -136,12 +136,12 @@ class Panels:
 
     def move(self, panel_id: str, place: Place) -> None:
         """Record that a panel is about to be sent to another place than the one it was made for."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("UPDATE panels SET chat_id = ?, thread_id = ? WHERE id = ?", (*place, panel_id))
 
     def discard(self, panel_id: str) -> None:
         """Delete a grid that was never shown to anybody."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("DELETE FROM panels WHERE id = ? AND message_id IS NULL", (panel_id,))
 
     @contextmanager
@@ -214,6 +214,10 @@ class Panels:
             # It answers this question and no other, even if it is closed.
             panel = self.open_on(chat_id, reply_to)
             return None if panel is not None and (panel.turn_id or panel.offer) else panel
+        # Asked of every message, and there is seldom one.
+        shown = "SELECT 1 FROM panels WHERE state = 'open' AND message_id IS NOT NULL LIMIT 1"
+        if not self.store.memory.recall("panels", lambda: self.store.value(shown)):
+            return None
         now = self._clock()
         row = self.store.row(
             "SELECT * FROM panels WHERE state = 'open' AND message_id IS NOT NULL AND chat_id = ? AND thread_id IS ? "
@@ -285,7 +289,7 @@ class Panels:
         return None if position is None else self._take(panel, position, person)
 
     def _take(self, panel: Panel, position: int, person: Person) -> Press:
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             panel = self.get(panel.id) or panel
             refused = self._refusal(panel, person)
             if refused:
@@ -315,7 +319,7 @@ class Panels:
 
     def cancel(self, panel_id: str, sentence: str) -> bool:
         """End an open panel without an answer, showing a sentence; return False if it was over already."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             return bool(
                 db.execute(
                     "UPDATE panels SET state = 'closed', sentence = ?, outcome_due = 1 WHERE id = ? AND state = 'open'",
@@ -325,20 +329,20 @@ class Panels:
 
     def cancel_all(self, sentence: str) -> int:
         """End every open panel without an answer, showing a sentence; return how many."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             return db.execute(
                 "UPDATE panels SET state = 'closed', sentence = ?, outcome_due = 1 WHERE state = 'open'", (sentence,)
             ).rowcount
 
     def forget_messages(self) -> None:
         """Close every panel, and forget which messages hold them: another bot's messages may have the same ids."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("UPDATE panels SET state = 'closed' WHERE state = 'open'")
             db.execute("UPDATE panels SET message_id = NULL, outcome_due = 0")
 
     def close_on(self, chat_id: str, message_id: str) -> None:
         """Close the grid of a message whose author took it away."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute(
                 "UPDATE panels SET state = 'closed' WHERE state = 'open' AND chat_id = ? AND message_id = ?",
                 (chat_id, message_id),
@@ -346,7 +350,7 @@ class Panels:
 
     def end_prompt(self, prompt_id: str, state: str, outcome: str, sentence: str) -> None:
         """End every open panel of a prompt."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute(
                 "UPDATE panels SET state = ?, outcome = ?, sentence = ?, outcome_due = 1 "
                 "WHERE prompt_id = ? AND state = 'open'",
@@ -355,7 +359,7 @@ class Panels:
 
     def end_late_cards(self, prompt_id: str, sentence: str) -> None:
         """End the panels that were sent while their prompt was being answered or closed, like the others."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("UPDATE panels SET state = 'answered' WHERE prompt_id = ? AND state = 'open'", (prompt_id,))
             db.execute(
                 "UPDATE panels SET sentence = coalesce(sentence, ?), outcome_due = 1 WHERE prompt_id = ?",
@@ -364,7 +368,7 @@ class Panels:
 
     def set_sentence(self, prompt_id: str, sentence: str) -> None:
         """Change what the answered panels of a prompt show."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute(
                 "UPDATE panels SET sentence = ?, outcome_due = 1 WHERE prompt_id = ? AND state = 'answered'",
                 (sentence, prompt_id),
@@ -376,7 +380,7 @@ class Panels:
 
     def outcome_shown(self, panel: Panel) -> None:
         """Record that a panel's message shows its outcome, or never can; a sentence set meanwhile stays due."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("UPDATE panels SET outcome_due = 0 WHERE id = ? AND sentence IS ?", (panel.id, panel.sentence))
             self._drop_snapshots("id = ?", panel.id)
 
@@ -397,7 +401,7 @@ class Panels:
         )
         held = [(row["id"],) for row in rows if find_secrets(row["snapshot"])]
         if held:
-            with self.store.transaction() as db:
+            with self.store.changing() as db:
                 db.executemany("UPDATE panels SET snapshot = NULL WHERE id = ?", held)
 
     def sent_messages(self, limit: int) -> list[tuple[str, str]]:
@@ -415,7 +419,7 @@ class Panels:
         panel = self.get(panel_id)
         if panel is not None:
             grid = tuple(tuple(replace(button, value=None) for button in row) for row in panel.grid)
-            with self.store.transaction() as db:
+            with self.store.changing() as db:
                 db.execute("UPDATE panels SET grid = ? WHERE id = ?", (_dump(grid), panel_id))
 
     def matching(self, chat_id: str, wanted: Callable[[str], bool], until: float) -> list[str]:
@@ -430,22 +434,22 @@ class Panels:
 
     def forget(self, ids: Iterable[str]) -> None:
         """Delete panels."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.executemany("DELETE FROM panels WHERE id = ?", [(one,) for one in ids])
 
     def forget_prompt(self, prompt_id: str) -> None:
         """Delete the panels of a prompt that is over, where they show it."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("DELETE FROM panels WHERE prompt_id = ? AND outcome_due = 0", (prompt_id,))
 
     def forget_ended(self, chat_id: str) -> None:
         """Delete a chat's panels that are over and show it."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("DELETE FROM panels WHERE chat_id = ? AND state != 'open' AND outcome_due = 0", (chat_id,))
 
     def prune(self, before: float, limit: int) -> int:
         """Delete at most `limit` panels that expired before then (epoch seconds) and show it; return how many."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             return db.execute(
                 "DELETE FROM panels WHERE id IN "
                 "(SELECT id FROM panels WHERE expires_at < ? AND outcome_due = 0 LIMIT ?)",

@@ -7,6 +7,7 @@ does, for which messages are kept ready.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from agent_channels.core.host.agents.agent_host import AgentHost
 from agent_channels.core.host.hand_over import CONTEXT_MAX
@@ -126,10 +127,15 @@ class Modes:
         known = self._cached_session()
         return known is not None and known.waiting_until > self._inbox.now()
 
-    def acted(self, chat_id: str) -> None:
-        """Prove the modes that carried what the agent has or answers of a chat; called before an answer is counted."""
+    def has_hook(self, name: str) -> bool:
+        """Return whether a hook of this session ran."""
+        known = self._cached_session()
+        return known is not None and name in known.hooks
+
+    def acted(self, modes: Iterable[str]) -> None:
+        """Prove the modes that carried what the agent has or answers; called before an answer is counted."""
         changed = False
-        for mode in self._inbox.offered_modes(chat_id, self._session):
+        for mode in modes:
             if self._failed.pop(mode, None) is not None:
                 self._found, changed = None, True
             known = self._cached_session()

@@ -14,6 +14,9 @@ from agent_channels.core.errors import PlatformError, StoreError
 
 __all__ = ["TypingIndicator"]
 
+# What is answered within this time needs none, and its request would be in the answer's way.
+DELAY_S = 0.2
+
 
 @dataclass(slots=True, eq=False)
 class _Running:
@@ -51,6 +54,7 @@ class TypingIndicator:
             del self._running[key]
 
     async def _show(self, chat_id: str, thread_id: str | None, running: _Running) -> None:
+        await anyio.sleep(DELAY_S)
         while self._running.get((chat_id, thread_id)) is running:
             left = running.until - anyio.current_time()
             if left <= 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -55,13 +56,19 @@ from agent_channels.core.scheduling import Backoff, Courtesy, FollowUp, Wakeups
 from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.services import Services
 
-__all__ = ["Batch", "InboundPipeline"]
+__all__ = ["Batch", "InboundPipeline", "Unsortable"]
 
 logger = logging.getLogger(__name__)
-BATCH_MAX = 100
-# The host is told before anything else follows, which would slow the push: it takes this many turns of the event loop.
+# So many are sorted in one transaction: of many that come at once, the first reach the host before the last are sorted.
+BATCH_MAX = 20
+# The host is told before anything else follows, which would slow the push: it takes this many turns of the event loop,
+# and one more for each further message.
 # Turns are counted, and no event is awaited: a host that does not read must not hold the journal up.
 HAND_OVER_TURNS = 4
+
+
+class Unsortable(Exception):
+    """An event could not be processed, for a reason that nobody foresaw."""
 
 
 @dataclass(slots=True)
@@ -119,6 +126,8 @@ class InboundPipeline:
         self._groups = GroupRules(services, context_count)
         self._strangers = Strangers(adapter, services, self._grouping)
         self._resumed = False
+        # Whether everything that was journalled before is sorted, so that new events need not be looked for.
+        self._caught_up = False
         self._stages: tuple[Stage, ...] = (
             self._drop_copy,
             self._name_thread,
@@ -179,6 +188,30 @@ class InboundPipeline:
         """End the process that matches patterns."""
         await self._groups.matcher.close()
 
+    def leave_for_later(self) -> None:
+        """Have this pipeline's task sort what was journalled and is not sorted."""
+        self._caught_up = False
+        self._wakeups.unsorted.set()
+
+    def sort_new(self, new: Sequence[tuple[int, RawEvent]]) -> Batch | None:
+        """Sort what was just journalled, in that transaction; see `sort`.
+
+        An event that cannot be processed undoes it all, so that the others need no savepoint each. Raises `Unsortable`
+        then: sorted later, it fails alone.
+        """
+        if not self._caught_up or len(new) > BATCH_MAX or tracing.is_on():
+            return self.sort()
+        batch = Batch()
+        try:
+            for entry_id, event in new:
+                self._process(entry_id, event, batch)
+        except StoreError:
+            raise
+        except Exception as error:
+            raise Unsortable(redact(repr(error))) from error
+        batch.claimed = self._delivery.claim()
+        return batch
+
     def sort(self, limit: int = BATCH_MAX) -> Batch | None:
         """Sort the oldest journalled events in one transaction, or in the caller's; None if there are none.
 
@@ -187,16 +220,17 @@ class InboundPipeline:
         if not self._resumed:
             self._grouping.resume()
             self._resumed = True
+        self._caught_up = False
         with self._services.store.transaction():
             events = self._services.inbox.unsorted(limit)
-            if not events:
-                return None
             batch = Batch(is_full=len(events) == BATCH_MAX)
             sort = self._sort_traced if tracing.is_on() else self._sort_event
             for entry_id, event in events:
                 sort(entry_id, event, batch)
-            batch.claimed = self._delivery.claim()
-        return batch
+            if events:
+                batch.claimed = self._delivery.claim()
+        self._caught_up = len(events) < limit
+        return batch if events else None
 
     async def dispatch(self, batch: Batch) -> None:
         """Hand over what a committed batch claimed, and then queue the calls to the platform."""
@@ -204,7 +238,7 @@ class InboundPipeline:
             trace.record()
         self._delivery.hand_over(batch.claimed)
         try:
-            for _ in range(HAND_OVER_TURNS if batch.claimed else 0):
+            for _ in range(HAND_OVER_TURNS + len(batch.claimed) - 1 if batch.claimed else 0):
                 await anyio.lowlevel.checkpoint()
         finally:
             for follow_up in batch.follow_ups:

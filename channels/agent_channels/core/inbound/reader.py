@@ -9,7 +9,7 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import StoreError
 from agent_channels.core.inbound.listening import Listening, Source
-from agent_channels.core.inbound.pipeline import Batch, InboundPipeline
+from agent_channels.core.inbound.pipeline import Batch, InboundPipeline, Unsortable
 from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 
@@ -63,16 +63,16 @@ class Reader:
             with self._services.store.transaction():
                 new = self._journal(events, cursors)
                 if new and self._pipeline.sorts_later:
-                    self._wakeups.unsorted.set()
+                    self._pipeline.leave_for_later()
                     return None
-                return self._pipeline.sort() if new else None
-        except StoreError as error:
+                return self._pipeline.sort_new(new) if new else None
+        except (StoreError, Unsortable) as error:
             self._journal(events, cursors)
             logger.warning("events are sorted later: %s", error)
-            self._wakeups.unsorted.set()
+            self._pipeline.leave_for_later()
             return None
 
-    def _journal(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None]) -> int:
+    def _journal(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None]) -> list[tuple[int, RawEvent]]:
         with self._services.store.transaction():
             new = self._services.inbox.put(self._bot_id, events, seen=self._seen_elsewhere)
             if cursors:

@@ -104,12 +104,10 @@ class History:
 
     def add(self, line: HistoryLine) -> None:
         """Store a line without the credentials in it; an edit of a known message replaces its text."""
-        line = replace(
-            line,
-            text=redact(line.text),
-            reply_text=None if line.reply_text is None else redact(line.reply_text),
-            files=tuple(map(redact, line.files)),
-        )
+        safe = redact(line.text), line.reply_text and redact(line.reply_text), tuple(map(redact, line.files))
+        if safe != (line.text, line.reply_text, line.files):
+            text, reply_text, files = safe
+            line = replace(line, text=text, reply_text=reply_text, files=files)
         with self.store.transaction() as db:
             if line.edited and self._replace(line):
                 return

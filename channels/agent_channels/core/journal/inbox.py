@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 
@@ -89,31 +89,27 @@ class Inbox:
 
     # ---- journalling
 
-    def put(self, bot_id: str, events: Sequence[RawEvent], *, seen: frozenset[str] = frozenset()) -> int:
-        """Journal raw events, skipping those that are there already; return how many are new.
+    def put(
+        self, bot_id: str, events: Sequence[RawEvent], *, seen: frozenset[str] = frozenset()
+    ) -> list[tuple[int, RawEvent]]:
+        """Journal raw events, skipping those that are there already; return the new ones, each with its entry's id.
 
         Events whose id is in `seen` were shown to another project's agent: they count as offered once.
         """
-        now = time.time()
+        now, new = time.time(), []
         with self.store.transaction() as db:
-            before = db.total_changes
-            db.executemany(
-                "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at, offers, late) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [
+            for event in events:
+                added = db.execute(
+                    "INSERT INTO inbox (bot_id, event_id, delivery_id, payload, received_at, offers, late) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                     (
-                        bot_id,
-                        event.event_id,
-                        f"{bot_id}.{event.event_id}",
-                        event.payload,
-                        now,
-                        event.event_id in seen,
-                        event.late,
-                    )
-                    for event in events
-                ],
-            )
-            return db.total_changes - before
+                        bot_id, event.event_id, f"{bot_id}.{event.event_id}", event.payload, now,
+                        event.event_id in seen, event.late,
+                    ),
+                )  # fmt: skip
+                if added.rowcount and added.lastrowid is not None:
+                    new.append((added.lastrowid, RawEvent(event.event_id, event.payload, now)))
+        return new
 
     def unsorted(self, limit: int) -> list[tuple[int, RawEvent]]:
         """Return the oldest journalled events that nobody has sorted yet, each with its entry's id."""
@@ -175,9 +171,15 @@ class Inbox:
                 (
                     state, event.chat_id, event.thread_id, event.message_id, event.user_id, event.content,
                     json.dumps(event.meta), dump_files(event.files_to_fetch), dump_files(own),
-                    event.said_at, prompt_id, holds_secret(event.content, event.meta), entry_id,
+                    event.said_at, prompt_id, self._holds_secret(event.content, event.meta), entry_id,
                 ),
             )  # fmt: skip
+
+    def _holds_secret(self, text: str, meta: Mapping[str, str]) -> bool:
+        """Return whether a row that is being written holds a credential."""
+        if found := holds_secret(text, meta):
+            self.store.memory.forget()
+        return found
 
     # ---- messages that become one event
 
@@ -234,7 +236,7 @@ class Inbox:
                 (
                     State.HELD if group.held else State.JOINING, dump_messages(group.messages), group.until, content,
                     json.dumps(meta), dump_files(group.downloads), dump_files(files),
-                    holds_secret(content, meta), group.id,
+                    self._holds_secret(content, meta), group.id,
                 ),
             )  # fmt: skip
 
@@ -582,14 +584,19 @@ class Inbox:
 
         What was reopened for another session, but not offered to it yet, counts too.
         """
+        return [entry_id for entry_id, _ in self.shown_by(chat_id, session, *threads)]
+
+    def shown_by(self, chat_id: str, session: str = "", *threads: str | None) -> list[tuple[int, str | None]]:
+        """Like `shown_to`, each with the mode that carried it, None for what was reopened."""
         within = f"AND ({' OR '.join('thread_id IS ?' for _ in threads)})" if threads else ""
         rows = self.store.rows(
-            f"SELECT id FROM inbox WHERE state IN {_OPEN} AND chat_id = ? AND session = ? AND {_SHOWN} {within}",
+            f"SELECT id, CASE state WHEN '{State.OFFERED}' THEN mode END AS mode FROM inbox "
+            f"WHERE state IN {_OPEN} AND chat_id = ? AND session = ? AND {_SHOWN} {within}",
             chat_id,
             session,
             *threads,
         )
-        return [row["id"] for row in rows]
+        return [(row["id"], row["mode"]) for row in rows]
 
     def answer(self, chat_id: str, session: str = "", seen: Sequence[int] | None = None) -> int:
         """Answer what a session had been shown of a chat when its agent acted there; return how many entries.
@@ -622,6 +629,10 @@ class Inbox:
 
     def mask_answered(self) -> int:
         """Mask the credentials in what was answered or dropped, which nobody is told again; return in how many."""
+        # Asked at every answer, and there is seldom one.
+        unmasked = "SELECT 1 FROM inbox WHERE secret > 0 AND secret = 1 LIMIT 1"
+        if not self.store.memory.recall("secrets", lambda: self.store.value(unmasked)):
+            return 0
         over = f"state IN {_COUNTED_OVER}"
         # "secret > 0" says nothing that "secret = 1" does not, but SQLite takes the partial index only where a query
         # has the index's own condition.
@@ -629,7 +640,7 @@ class Inbox:
             f"secret > 0 AND secret = 1 AND ({over} OR (state = '{State.JOINED}' AND group_entry IN "
             f"(SELECT id FROM inbox WHERE secret = 2 OR (secret = 1 AND {over}))))"
         )
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             rows = self.store.rows(f"SELECT * FROM inbox WHERE {where} ORDER BY id DESC")
             for row in rows:
                 meta = {name: masked_value(value) for name, value in json.loads(row["meta"] or "{}").items()}
@@ -755,17 +766,21 @@ class Inbox:
 
     def mark_waiting(self, chat_id: str, message_id: str) -> None:
         """Record that a message carries our reaction for "nobody has picked it up yet"."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute(
                 "UPDATE inbox SET receipt = 'waiting' WHERE chat_id = ? AND message_id = ?", (chat_id, message_id)
             )
 
     def unmark_waiting(self, chat_id: str) -> list[str]:
         """Forget those reactions in a chat; return the ids of the messages that carry one."""
+        # Asked at every answer, and there is seldom one.
+        marked = "SELECT 1 FROM inbox WHERE receipt IS NOT NULL LIMIT 1"
+        if not self.store.memory.recall("receipts", lambda: self.store.value(marked)):
+            return []
         where = "chat_id = ? AND receipt = 'waiting'"
         rows = self.store.rows(f"SELECT message_id FROM inbox WHERE {where}", chat_id)
         if rows:
-            with self.store.transaction() as db:
+            with self.store.changing() as db:
                 db.execute(f"UPDATE inbox SET receipt = NULL WHERE {where}", (chat_id,))
         return [row["message_id"] for row in rows]
 

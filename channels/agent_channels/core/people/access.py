@@ -82,11 +82,14 @@ class Access:
         return self.group(chat.id) or (self.group(chat.parent_id) if chat.parent_id else None)
 
     def _decide_direct(self, sender: Person) -> Verdict:
-        # One statement: it is asked of every message.
-        row = self.store.row(
-            "SELECT (SELECT value FROM key_values WHERE key = 'policy') AS policy, "
-            "EXISTS (SELECT 1 FROM people WHERE user_id = ?) AS known",
-            sender.id,
+        # Asked of every message.
+        row = self.store.memory.recall(
+            ("gate", sender.id),
+            lambda: self.store.row(
+                "SELECT (SELECT value FROM key_values WHERE key = 'policy') AS policy, "
+                "EXISTS (SELECT 1 FROM people WHERE user_id = ?) AS known",
+                sender.id,
+            ),
         )
         policy = _policy(row["policy"] if row else None)
         if policy == "disabled":
@@ -97,14 +100,17 @@ class Access:
 
     def require_target(self, chat_id: str, channel: str) -> None:
         """Raise `Refused` unless the gate would deliver from a chat; the error names the command that allows it."""
-        # One statement: it is asked before everything that is sent.
-        row = self.store.row(
-            "SELECT EXISTS (SELECT 1 FROM groups g WHERE g.chat_id IN (asked.id, c.parent_id)) AS enabled, "
-            "EXISTS (SELECT 1 FROM people p WHERE p.user_id = "
-            "CASE c.kind WHEN 'direct' THEN c.user_id ELSE asked.id END) AS known, "
-            "(SELECT value FROM key_values WHERE key = 'policy') AS policy "
-            "FROM (SELECT ? AS id) asked LEFT JOIN chats c ON c.chat_id = asked.id",
-            chat_id,
+        # Asked before everything that is sent.
+        row = self.store.memory.recall(
+            ("target", chat_id),
+            lambda: self.store.row(
+                "SELECT EXISTS (SELECT 1 FROM groups g WHERE g.chat_id IN (asked.id, c.parent_id)) AS enabled, "
+                "EXISTS (SELECT 1 FROM people p WHERE p.user_id = "
+                "CASE c.kind WHEN 'direct' THEN c.user_id ELSE asked.id END) AS known, "
+                "(SELECT value FROM key_values WHERE key = 'policy') AS policy "
+                "FROM (SELECT ? AS id) asked LEFT JOIN chats c ON c.chat_id = asked.id",
+                chat_id,
+            ),
         )
         if row is not None and row["enabled"]:
             return
@@ -135,7 +141,7 @@ class Access:
 
     def set_policy(self, policy: Policy) -> None:
         """Change the rule for direct messages."""
-        with self.store.transaction():
+        with self.store.changing():
             self._key_values.set("policy", policy)
             self._audit.add("policy", detail=policy)
 
@@ -156,7 +162,7 @@ class Access:
 
     def allow(self, user_id: str, *, by: str, name: str = "", username: str | None = None) -> bool:
         """Let a person write directly; return False if they already could."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             added = db.execute(
                 "INSERT INTO people (user_id, name, username, added_at, added_by) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT DO NOTHING",
@@ -168,7 +174,7 @@ class Access:
 
     def remove(self, user_id: str) -> bool:
         """Take a person off every list; return False if they were on none."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             gone = db.execute("DELETE FROM people WHERE user_id = ?", (user_id,)).rowcount
             listed = 0
             for group in self.groups():
@@ -198,7 +204,7 @@ class Access:
                     user_id=user_id,
                 )
             )
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             changed = db.execute(
                 "UPDATE people SET approver = ? WHERE user_id = ? AND approver != ?", (approver, user_id, approver)
             ).rowcount
@@ -216,10 +222,13 @@ class Access:
 
     def direct_chat(self, user_id: str) -> tuple[Member | None, str | None]:
         """Return the paired person with this id and their direct chat, each None if unknown."""
-        row = self.store.row(
-            "SELECT *, (SELECT c.chat_id FROM chats c WHERE c.user_id = p.user_id AND c.kind = 'direct' "
-            "ORDER BY c.present DESC, c.seen_at DESC LIMIT 1) AS chat_id FROM people p WHERE p.user_id = ?",
-            user_id,
+        row = self.store.memory.recall(
+            ("direct chat", user_id),
+            lambda: self.store.row(
+                "SELECT *, (SELECT c.chat_id FROM chats c WHERE c.user_id = p.user_id AND c.kind = 'direct' "
+                "ORDER BY c.present DESC, c.seen_at DESC LIMIT 1) AS chat_id FROM people p WHERE p.user_id = ?",
+                user_id,
+            ),
         )
         return (None, None) if row is None else (_member(row), row["chat_id"])
 
@@ -227,8 +236,11 @@ class Access:
 
     def group(self, chat_id: str) -> Group | None:
         """Return the enabled group with this id."""
-        row = self.store.row(
-            "SELECT g.*, c.title FROM groups g LEFT JOIN chats c USING (chat_id) WHERE g.chat_id = ?", chat_id
+        row = self.store.memory.recall(
+            ("group", chat_id),
+            lambda: self.store.row(
+                "SELECT g.*, c.title FROM groups g LEFT JOIN chats c USING (chat_id) WHERE g.chat_id = ?", chat_id
+            ),
         )
         return None if row is None else _group(row)
 
@@ -239,7 +251,8 @@ class Access:
 
     def any_patterns(self) -> bool:
         """Return True if an enabled group has patterns."""
-        return bool(self.store.value("SELECT 1 FROM groups WHERE patterns != '[]' LIMIT 1"))
+        query = "SELECT 1 FROM groups WHERE patterns != '[]' LIMIT 1"
+        return bool(self.store.memory.recall("patterns", lambda: self.store.value(query)))
 
     def add_group(
         self,
@@ -251,14 +264,14 @@ class Access:
     ) -> None:
         """Enable a group, or change its rule. Raises `Refused` for a pattern that is not valid."""
         found = checked(patterns)
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             self._set_group(chat_id, require_mention, senders)
             db.execute("UPDATE groups SET patterns = ? WHERE chat_id = ?", (json.dumps(found), chat_id))
             self._audit.add("group add", chat_id)
 
     def remove_group(self, chat_id: str) -> bool:
         """Disable a group; return False if it was not enabled."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             gone = db.execute("DELETE FROM groups WHERE chat_id = ?", (chat_id,)).rowcount
             if gone:
                 self._audit.add("group rm", chat_id)
@@ -266,7 +279,7 @@ class Access:
 
     def migrate_group(self, old_id: str, new_id: str) -> None:
         """Give a group, and its rule, its new id."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("UPDATE OR REPLACE groups SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
             self._chats.migrate(old_id, new_id)
             self._key_values.set(f"moved:{old_id}", new_id)
@@ -275,7 +288,7 @@ class Access:
     def move_direct_chats(self, homes: Mapping[str, str]) -> dict[str, str]:
         """Give people's direct chats their new ids, by user id; return the old ids that changed, with the new ones."""
         moved: dict[str, str] = {}
-        with self.store.transaction():
+        with self.store.changing():
             for known in self._chats.known():
                 new = homes.get(known.user_id or "") if known.kind == "direct" else None
                 if new is not None and new != known.chat_id:
@@ -289,7 +302,7 @@ class Access:
         return self._key_values.get(f"moved:{chat_id}") or chat_id
 
     def _set_group(self, chat_id: str, require_mention: bool, senders: frozenset[str] | None) -> None:  # noqa: FBT001
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute(
                 "INSERT INTO groups (chat_id, require_mention, senders, added_at) VALUES (?, ?, ?, ?) ON CONFLICT "
                 "(chat_id) DO UPDATE SET require_mention = excluded.require_mention, senders = excluded.senders",

@@ -14,6 +14,8 @@ __all__ = ["UNNAMED", "Chats", "KnownChat"]
 
 # Chats that nobody enabled and people whom nobody let in: of so many the newest are known.
 STRANGE_MAX = 1000
+# When a chat was seen last is written down once in this time: it orders lists, and says what is too old to keep.
+SEEN_EVERY_S = 60.0
 # Keys of threads that people have not named, before the chat and thread; the value is since when (epoch seconds).
 UNNAMED = "unnamed:"
 
@@ -37,20 +39,31 @@ class Chats:
 
     def record(self, chat: Chat, sender: Person, *, present: bool = True) -> None:
         """Remember a chat, and whose direct chat it is; `present` is False if the bot was removed or blocked."""
-        with self.store.transaction() as db:
+        now, facts = time.time(), (chat.title, present, chat.parent_id)
+        known = self.store.memory.recall(("chat", chat.id), lambda: self._record(chat.id))
+        if known is not None and known[0] == facts and now - SEEN_EVERY_S < known[1] <= now:
+            return
+        # When it was seen is nothing that anybody keeps in memory.
+        same = known is not None and known[0] == facts
+        with self.store.transaction() if same else self.store.changing() as db:
             db.execute(
                 "INSERT INTO chats (chat_id, kind, user_id, title, present, seen_at, parent_id) VALUES "
                 "(?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat_id) DO UPDATE SET title = excluded.title, "
                 "present = excluded.present, seen_at = excluded.seen_at, parent_id = excluded.parent_id",
                 (
-                    chat.id, chat.kind, sender.id if chat.kind == "direct" else None, chat.title, present, time.time(),
+                    chat.id, chat.kind, sender.id if chat.kind == "direct" else None, chat.title, present, now,
                     chat.parent_id,
                 ),
             )  # fmt: skip
+        self.store.memory.keep(("chat", chat.id), (facts, now))
+
+    def _record(self, chat_id: str) -> tuple[tuple[str | None, bool, str | None], float] | None:
+        row = self.store.row("SELECT title, present, parent_id, seen_at FROM chats WHERE chat_id = ?", chat_id)
+        return None if row is None else ((row["title"], bool(row["present"]), row["parent_id"]), row["seen_at"])
 
     def migrate(self, old_id: str, new_id: str) -> None:
         """Give a chat its new id."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("UPDATE OR REPLACE chats SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
             db.execute("UPDATE OR REPLACE joins SET chat_id = ? WHERE chat_id = ?", (new_id, old_id))
             if choice := self._key_values.get(f"rich:{old_id}"):
@@ -82,7 +95,7 @@ class Chats:
 
     def set_progress(self, chat_id: str, level: str) -> None:
         """Remember what people in a chat want to see of a turn."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("UPDATE chats SET progress = ? WHERE chat_id = ?", (level, chat_id))
 
     def progress(self, chat_id: str) -> str | None:
@@ -139,7 +152,7 @@ class Chats:
             "AND chat_id NOT IN (SELECT chat_id FROM groups) "
             "AND coalesce(parent_id, '') NOT IN (SELECT chat_id FROM groups)"
         )
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             deleted = db.execute(
                 f"DELETE FROM chats WHERE chat_id IN (SELECT chat_id FROM chats WHERE {strange} AND seen_at < max(?, "
                 f"coalesce((SELECT seen_at FROM chats WHERE {strange} ORDER BY seen_at DESC LIMIT 1 OFFSET ?), 0)) "
@@ -198,7 +211,7 @@ class Chats:
 
     def forget_thread(self, place: Place) -> None:
         """Forget a thread that is gone, so that it is not found by its name."""
-        with self.store.transaction() as db:
+        with self.store.changing() as db:
             db.execute("DELETE FROM threads WHERE chat_id = ? AND thread_id = ?", place)
             if place.thread_id is None:
                 db.execute("UPDATE chats SET present = 0 WHERE chat_id = ?", (place.chat_id,))

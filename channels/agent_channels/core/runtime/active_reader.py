@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import anyio
 
@@ -190,10 +190,10 @@ class ActiveReader:
 
     # ---- the agent acts
 
-    def before_answer(self, chat_id: str) -> None:
-        """Record what went through, and by which mode, before an answer in a chat is counted."""
+    def before_answer(self, modes: Iterable[str]) -> None:
+        """Record what went through before an answer is counted; `modes` carried what it answers."""
         self.delivery.record_through()
-        self._context.modes.acted(chat_id)
+        self._context.modes.acted(modes)
 
     def after_answer(self, chat_id: str) -> None:
         """Stop what shows that a chat waits for the agent."""

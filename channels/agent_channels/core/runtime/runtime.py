@@ -53,6 +53,10 @@ CLOSE_WITHIN_S = 0.2
 SECRETS_ASKED_S = 45.0
 
 
+Shown = Sequence[tuple[int, str | None]]
+"""Entries, each with the mode that carried it, None if it is to be offered again."""
+
+
 class ChannelRuntime:
     """One open bot; made by `open_runtime`.
 
@@ -109,21 +113,21 @@ class ChannelRuntime:
                 services.chats.record(Chat(known, "direct"), Person(chat_id, person.name, person.username))
         return known
 
-    def shown(self, chat_id: str) -> list[int]:
+    def shown(self, chat_id: str) -> Shown:
         """Return the entries of a chat that the agent was shown: what it is about to do there answers exactly those."""
         if self.reader is not None:
             self.reader.delivery.record_through()
         inbox = self.context.services.inbox
-        shown = inbox.shown_to(chat_id, self.context.link.session)
-        trace_answer(inbox, shown)
+        shown = inbox.shown_by(chat_id, self.context.link.session)
+        trace_answer(inbox, [entry_id for entry_id, _ in shown])
         return shown
 
-    def answered(self, chat_id: str, seen: Sequence[int]) -> None:
+    def answered(self, chat_id: str, seen: Shown) -> None:
         """Count an action of the agent's in a chat as the answer to the entries it had been shown."""
         if self.reader is not None:
-            self.reader.before_answer(chat_id)
+            self.reader.before_answer({mode for _, mode in seen if mode})
         inbox = self.context.services.inbox
-        inbox.answer(chat_id, self.context.link.session, seen)
+        inbox.answer(chat_id, self.context.link.session, [entry_id for entry_id, _ in seen])
         inbox.mask_answered()
         if self.reader is not None:
             self.reader.after_answer(chat_id)

@@ -138,10 +138,7 @@ class TurnTracker:
 
     def _is_told_of_turns(self) -> bool:
         """Return whether hooks of the host tell when a turn ends: here, or in the store."""
-        if self._has_hooks:
-            return True
-        known = self._services.sessions.get(self._session)
-        return known is not None and "step" in known.hooks
+        return self._has_hooks or self._context.modes.has_hook("step")
 
     def offered(self, entries: Sequence[Entry], mode: str) -> None:
         """Take messages that are about to be offered for the running turn's, in the caller's transaction."""
@@ -179,7 +176,7 @@ class TurnTracker:
         places = [Place(*place) for place in services.inbox.places_of(ids)] if ids else []
         for chat_id in {place.chat_id for place in places}:
             # They have arrived, so they are not offered another way.
-            self._context.modes.acted(chat_id)
+            self._context.modes.acted(services.inbox.offered_modes(chat_id, self._session))
         with services.store.transaction():
             services.loops.prompted(self._session)
             if not self._goes_on(call.turn):

@@ -29,14 +29,19 @@ from agent_channels.core.store.faults import (
     explained,
     unreadable_value,
 )
+from agent_channels.core.store.memory import Memory
 from agent_channels.core.store.migrations import MIGRATIONS
 
-__all__ = ["Row", "Savepoint", "Store", "Transaction"]
+__all__ = ["Changing", "Row", "Savepoint", "Store", "Transaction"]
 
 Row = sqlite3.Row
 BUSY_TIMEOUT_MS = 5000
 # How long a program of an older version is waited for, which would not understand the migrated database.
 ALONE_S = 1.0
+# What is committed is moved into the database once the log has grown by so many bytes, and the log is cut back then.
+LOG_BYTES = 16 << 20
+# SQLite does it by itself in the commit that makes the log this long: where nobody calls `sync`, so rarely.
+LOG_PAGES = 16_000
 _IN_MEMORY = Path(":memory:")
 
 
@@ -47,8 +52,8 @@ class Transaction:
     is one reusable object instead of a generator.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        self._db, self._path = db, path
+    def __init__(self, db: sqlite3.Connection, path: Path, memory: Memory) -> None:
+        self._db, self._path, self._memory = db, path, memory
         self._depth = 0
 
     @property
@@ -67,6 +72,7 @@ class Transaction:
     ) -> None:
         self._depth -= 1
         if not self._depth:
+            self._memory.is_current = False
             self._end(error)
         elif error is None or isinstance(error, CALLERS_FAULT) or not isinstance(error, sqlite3.DatabaseError):
             return
@@ -83,6 +89,7 @@ class Transaction:
         return self._roll_back()
 
     def _roll_back(self) -> None:
+        self._memory.forget()
         with contextlib.suppress(sqlite3.Error):
             self._db.execute("ROLLBACK")
 
@@ -96,8 +103,8 @@ class Transaction:
 class Savepoint:
     """Undo a block of an open transaction alone if it fails."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
-        self._db, self._path = db, path
+    def __init__(self, db: sqlite3.Connection, path: Path, memory: Memory) -> None:
+        self._db, self._path, self._memory = db, path, memory
 
     def __enter__(self) -> None:
         self._execute("SAVEPOINT part")
@@ -106,17 +113,35 @@ class Savepoint:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._execute("RELEASE part")
-        elif self._db.in_transaction:
+            return self._execute("RELEASE part")
+        self._memory.forget()
+        if self._db.in_transaction:
             # A full disk rolls back the whole transaction by itself, and the savepoint with it.
             self._db.execute("ROLLBACK TO part")
             self._db.execute("RELEASE part")
+        return None
 
     def _execute(self, sql: str) -> None:
         try:
             self._db.execute(sql)
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise explain(self._path, error) from error
+
+
+class Changing:
+    """A transaction after which everything in the memory is read again."""
+
+    def __init__(self, transaction: Transaction, memory: Memory) -> None:
+        self._transaction, self._memory = transaction, memory
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._transaction.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._memory.forget()
+        self._transaction.__exit__(kind, error, trace)
 
 
 class Store:
@@ -131,6 +156,10 @@ class Store:
         Raises `StoreError` when it cannot be used, saying why; nothing is overwritten then.
         """
         self.path = path
+        self.memory = Memory(self.revision, lambda: self.in_transaction)
+        """What is asked for with every message, and what who may write and what is asked of people follows from."""
+        # How long the log was when it was last moved into the database.
+        self._moved_at = 0
         with explained(path):
             if path != _IN_MEMORY:
                 _prepare(path)
@@ -161,11 +190,19 @@ class Store:
 
     def _configure(self) -> None:
         self._db.row_factory = sqlite3.Row
-        self._transaction = Transaction(self._db, self.path)
-        self._savepoint = Savepoint(self._db, self.path)
+        self._transaction = Transaction(self._db, self.path, self.memory)
+        self._changing = Changing(self._transaction, self.memory)
+        self._savepoint = Savepoint(self._db, self.path, self.memory)
         _turn_wal_on(self._db)
-        for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "trusted_schema = OFF", "secure_delete = FAST"):
-            self._db.execute(f"PRAGMA {pragma}")
+        for pragma in (
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "trusted_schema = OFF",
+            "secure_delete = FAST",
+            f"wal_autocheckpoint = {LOG_PAGES}",
+            f"journal_size_limit = {LOG_BYTES // 4}",
+        ):
+            self._db.execute(f"PRAGMA {pragma}").fetchall()
 
     @classmethod
     def open(cls, state_dir: Path) -> Store:
@@ -224,6 +261,10 @@ class Store:
     def transaction(self) -> Transaction:
         """Return the block that holds the write lock; an open one is joined, any error rolls it back."""
         return self._transaction
+
+    def changing(self) -> Changing:
+        """Return a transaction for a change to what `memory` may keep."""
+        return self._changing
 
     def savepoint(self) -> Savepoint:
         """Return the block that is undone alone if it fails, inside an open transaction."""
@@ -305,9 +346,19 @@ class Store:
         import anyio.to_thread
 
         try:
-            await anyio.to_thread.run_sync(_fsync, self.path)
+            await anyio.to_thread.run_sync(self._to_disk)
         except OSError as error:
             raise as_store_error(self.path, error) or error from error
+
+    def _to_disk(self) -> None:
+        """Write the log to disk, and move it into the database if it is long: a commit would wait for that."""
+        length = _fsync(self.path)
+        self._moved_at = min(self._moved_at, length)
+        if length - self._moved_at >= LOG_BYTES:
+            self._moved_at = length
+            # Where it fails, the log stays, and SQLite does it later.
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self.path)) as db:
+                db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _migrate(self, migrations: Sequence[Sequence[str]]) -> bool:
         """Bring the schema up to date; return False if an older program may have the database open."""
@@ -370,11 +421,13 @@ def _turn_wal_on(db: sqlite3.Connection) -> None:
             return
 
 
-def _fsync(path: Path) -> None:
+def _fsync(path: Path) -> int:
+    """Write the log to disk, or the database if there is none; return the log's length in bytes."""
     # Commits live in the WAL until a checkpoint, which syncs by itself. SQLite's locks are on the database file and
     # the -shm file, never on the -wal file, so closing this descriptor drops none of them.
     wal = path.with_name(path.name + "-wal")
-    descriptor = os.open(wal if wal.exists() else path, os.O_RDWR)
+    has_wal = wal.exists()
+    descriptor = os.open(wal if has_wal else path, os.O_RDWR)
     try:
         if sys.platform == "darwin":
             import fcntl
@@ -382,5 +435,6 @@ def _fsync(path: Path) -> None:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
         else:
             os.fsync(descriptor)
+        return os.fstat(descriptor).st_size if has_wal else 0
     finally:
         os.close(descriptor)
