@@ -68,7 +68,7 @@ def no_system_certificates() -> Iterator[None]:
     import ssl
 
     with _ONE_AT_A_TIME:
-        ssl.SSLContext.set_default_verify_paths = lambda _self: None  # type: ignore[method-assign]
+        ssl.SSLContext.set_default_verify_paths = lambda _self: None  # type: ignore[assignment]
         try:
             yield
         finally:
