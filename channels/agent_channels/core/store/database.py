@@ -38,10 +38,11 @@ Row = sqlite3.Row
 BUSY_TIMEOUT_MS = 5000
 # How long a program of an older version is waited for, which would not understand the migrated database.
 ALONE_S = 1.0
-# What is committed is moved into the database once the log has grown by so many bytes, and the log is cut back then.
-LOG_BYTES = 16 << 20
-# SQLite does it by itself in the commit that makes the log this long: where nobody calls `sync`, so rarely.
-LOG_PAGES = 16_000
+# After so many commits, about 5 MB, the log is moved into the database and begun anew. A longer one would grow for
+# longer, and to write a file that grows to disk takes longer than to overwrite it.
+MOVE_AFTER = 150
+# SQLite does it by itself in the commit that makes the log so many pages long: where nobody calls `sync`, so rarely.
+LOG_PAGES = 4000
 _IN_MEMORY = Path(":memory:")
 
 
@@ -55,6 +56,8 @@ class Transaction:
     def __init__(self, db: sqlite3.Connection, path: Path, memory: Memory) -> None:
         self._db, self._path, self._memory = db, path, memory
         self._depth = 0
+        self.commits = 0
+        """How many there were."""
 
     @property
     def open(self) -> bool:
@@ -82,6 +85,7 @@ class Transaction:
     def _end(self, error: BaseException | None) -> None:
         try:
             if error is None:
+                self.commits += 1
                 return self._execute("COMMIT")
         except BaseException:
             self._roll_back()
@@ -158,7 +162,7 @@ class Store:
         self.path = path
         self.memory = Memory(self.revision, lambda: self.in_transaction)
         """What is asked for with every message, and what who may write and what is asked of people follows from."""
-        # How long the log was when it was last moved into the database.
+        # The number of commits when the log was last moved into the database.
         self._moved_at = 0
         with explained(path):
             if path != _IN_MEMORY:
@@ -200,7 +204,6 @@ class Store:
             "trusted_schema = OFF",
             "secure_delete = FAST",
             f"wal_autocheckpoint = {LOG_PAGES}",
-            f"journal_size_limit = {LOG_BYTES // 4}",
         ):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
 
@@ -352,10 +355,9 @@ class Store:
 
     def _to_disk(self) -> None:
         """Write the log to disk, and move it into the database if it is long: a commit would wait for that."""
-        length = _fsync(self.path)
-        self._moved_at = min(self._moved_at, length)
-        if length - self._moved_at >= LOG_BYTES:
-            self._moved_at = length
+        _fsync(self.path)
+        if (commits := self._transaction.commits) - self._moved_at >= MOVE_AFTER:
+            self._moved_at = commits
             # Where it fails, the log stays, and SQLite does it later.
             with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(self.path)) as db:
                 db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -421,13 +423,11 @@ def _turn_wal_on(db: sqlite3.Connection) -> None:
             return
 
 
-def _fsync(path: Path) -> int:
-    """Write the log to disk, or the database if there is none; return the log's length in bytes."""
+def _fsync(path: Path) -> None:
     # Commits live in the WAL until a checkpoint, which syncs by itself. SQLite's locks are on the database file and
     # the -shm file, never on the -wal file, so closing this descriptor drops none of them.
     wal = path.with_name(path.name + "-wal")
-    has_wal = wal.exists()
-    descriptor = os.open(wal if has_wal else path, os.O_RDWR)
+    descriptor = os.open(wal if wal.exists() else path, os.O_RDWR)
     try:
         if sys.platform == "darwin":
             import fcntl
@@ -435,6 +435,5 @@ def _fsync(path: Path) -> int:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
         else:
             os.fsync(descriptor)
-        return os.fstat(descriptor).st_size if has_wal else 0
     finally:
         os.close(descriptor)
