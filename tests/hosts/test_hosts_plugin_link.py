@@ -14,6 +14,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.store.database import Store
 from harness import Stage
 from inbox_socket import InboxSocket
+from wire_host import eventually
 
 TOKEN = "a-token-of-the-plugin"
 
@@ -79,9 +80,10 @@ async def test_a_turn_is_told_and_stopped_by_the_plugins_socket(stage: Stage, pl
     assert await plugin.hook("UserPromptSubmit", turn="msg_1", prompt=f"Messages came in.\n{posted}") == {}
     assert await plugin.hook("PreToolUse", turn="msg_1", tool="Bash", call="call_1", subject="sleep 60") == {}
     with Store.open(stage.state) as store:
-        (turn,) = Services.of(store).turns.running()
+        turns = Services.of(store).turns
+        (turn,) = turns.running()
         assert [place.chat_id for place in turn.places] == [str(ann.id)]
-        assert turn.detail.steps == 1
+        await eventually(lambda: turns.running()[0].detail.steps == 1, "the step")
     assert plugin.lines("stop") == []
     ann.send("/stop")
     await plugin.wait_for(lambda: plugin.lines("stop") == [{"type": "stop"}])

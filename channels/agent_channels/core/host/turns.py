@@ -124,23 +124,31 @@ class Turns:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        # The turn, and how far it has come, of which this process knows more than the table.
+        self._ahead: tuple[str, Detail] | None = None
+
+    def know(self, turn: Turn) -> None:
+        """Have this process read a turn as it is now, before `save` writes down how far it has come."""
+        self._ahead = turn.id, turn.detail
 
     # ---- reading
 
     def get(self, turn_id: str) -> Turn | None:
         """Return the turn with this id."""
         row = self.store.row("SELECT * FROM turns WHERE id = ?", turn_id)
-        return None if row is None else _turn(row)
+        return None if row is None else self._turn(row)
 
     def running(self, session: str | None = None) -> list[Turn]:
         """Return the turns that have not ended, of one session or of all, oldest first."""
         where = "ended_at IS NULL" if session is None else "ended_at IS NULL AND session = ?"
         values = () if session is None else (session,)
-        return [_turn(row) for row in self.store.rows(f"SELECT * FROM turns WHERE {where} ORDER BY began_at", *values)]
+        rows = self.store.rows(f"SELECT * FROM turns WHERE {where} ORDER BY began_at", *values)
+        return [self._turn(row) for row in rows]
 
     def newest(self, limit: int) -> list[Turn]:
         """Return the turns that began last, newest first, running or not."""
-        return [_turn(row) for row in self.store.rows("SELECT * FROM turns ORDER BY began_at DESC LIMIT ?", limit)]
+        rows = self.store.rows("SELECT * FROM turns ORDER BY began_at DESC LIMIT ?", limit)
+        return [self._turn(row) for row in rows]
 
     def working_for(self, place: Place) -> list[Turn]:
         """Return the turns that work for a chat, or for a thread of it, and have not ended."""
@@ -149,14 +157,14 @@ class Turns:
     def last(self, session: str) -> Turn | None:
         """Return the turn that began last in a session, running or not."""
         row = self.store.row("SELECT * FROM turns WHERE session = ? ORDER BY began_at DESC LIMIT 1", session)
-        return None if row is None else _turn(row)
+        return None if row is None else self._turn(row)
 
     def current(self, session: str) -> Turn | None:
-        """Return the turn that runs in a session: one indexed statement, asked at every step."""
+        """Return the turn that runs in a session: one indexed statement."""
         row = self.store.row(
             "SELECT * FROM turns WHERE session = ? AND ended_at IS NULL ORDER BY began_at DESC LIMIT 1", session
         )
-        return None if row is None else _turn(row)
+        return None if row is None else self._turn(row)
 
     # ---- the host's own process
 
@@ -243,16 +251,16 @@ class Turns:
                 "DELETE FROM turns WHERE id IN (SELECT id FROM turns WHERE ended_at < ? LIMIT ?)", (before, limit)
             ).rowcount
 
-
-def _turn(row: Row) -> Turn:
-    return Turn(
-        id=row["id"],
-        session=row["session"],
-        began_at=row["began_at"],
-        places=[Place(*place) for place in json.loads(row["places"])],
-        detail=Detail.load(row["detail"]),
-        stop_at=row["stop_at"],
-        stop_by=row["stop_by"],
-        ended_at=row["ended_at"],
-        ending=row["ending"],
-    )
+    def _turn(self, row: Row) -> Turn:
+        ahead = self._ahead
+        return Turn(
+            id=row["id"],
+            session=row["session"],
+            began_at=row["began_at"],
+            places=[Place(*place) for place in json.loads(row["places"])],
+            detail=ahead[1] if ahead is not None and ahead[0] == row["id"] else Detail.load(row["detail"]),
+            stop_at=row["stop_at"],
+            stop_by=row["stop_by"],
+            ended_at=row["ended_at"],
+            ending=row["ending"],
+        )

@@ -1,6 +1,7 @@
 """What the host's hooks say of a turn, kept and answered: seen, steered and stopped at its next step.
 
-Every answer comes from memory and an indexed statement or two: the host waits for it at each step.
+The host waits for every answer, so a step that changes nothing asks the database only whether anybody changed it. How
+far the turn has come is written down once a second: who kills the server loses at most that of it.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ _STEERED_MODES = frozenset({"hook", "pull"})
 # A path that is written down, in characters.
 FILE_MAX = 300
 _WAIT_TOOL = "wait_for_messages"
+# The events of which there are two at each step.
+_STEPS = frozenset({"PreToolUse", "PostToolBatch"})
 
 Answer = dict[str, Any]
 
@@ -61,6 +64,12 @@ class TurnTracker:
         self._project = Path(project_dir(context.env.environ)).absolute()
         self._turn: Turn | None = None
         self._dirty = Wakeup()
+        # The turn whose steps are not all written down yet.
+        self._unsaved: Turn | None = None
+        # The store's state when the host called, and the one in which `_turn` ran, nobody had asked it to stop, and
+        # nothing waited for the agent; whether it is still so, and the call is only to be counted.
+        self._state, self._quiet_in = (0, 0), (-1, -1)
+        self._is_quiet = False
         # Whether this session's messages are ours to hand over; set by the runtime that reads the bot.
         self.reads = False
         # Whether this host calls its hooks here: elsewhere nothing would tell when a turn ends.
@@ -98,9 +107,9 @@ class TurnTracker:
                 self._look_after_loops()
             try:
                 # A server that was started in the middle of a turn keeps it alive until its next step tells more.
-                if (turn := self._stored()) is None:
+                if (turn := self._unsaved or self._stored()) is None:
                     continue
-                self._services.turns.save(turn)
+                self._save(turn)
             except StoreError as error:
                 logger.warning("how far the turn has come is written down later: %s", error)
             self._context.wakeups.turn_changed.set()
@@ -110,12 +119,17 @@ class TurnTracker:
         """Record, shortly before this process ends, that the host closed its end, and with it ended the turn."""
         turns = self._services.turns
         with contextlib.suppress(StoreError), self._services.store.waiting_at_most(LEAVING_MAX_S):
+            self._save_steps()
             if (turn := turns.current(self._session)) is not None:
                 turns.end(turn.id, "gone")
 
     def handle(self, call: HookCall) -> Answer:
         """Return the hook's answer for the host, {} for none. Raises `StoreError`."""
-        with self._services.store.waiting_at_most(LOCKED_MAX_S):
+        store = self._services.store
+        self._state = store.state()
+        is_step = call.event in _STEPS and not self._is_ours(call.tool)
+        self._is_quiet = is_step and self._state == self._quiet_in
+        with contextlib.nullcontext() if self._is_quiet else store.waiting_at_most(LOCKED_MAX_S):
             self.host_has_hooks(call.session)
             answer = self._handlers[call.event](call)
         if call.turn and not call.agent:
@@ -211,6 +225,8 @@ class TurnTracker:
         if turn is None or turn.stop_at is not None:
             return self._stop(turn, call)
         if ours:
+            # An answer: the turn may end with it, and another process tell of that.
+            self._save_steps()
             return {}
         if call.todos:
             turn.detail.put_todos([(self._shown(text), done) for text, done in call.todo_list()])
@@ -226,6 +242,8 @@ class TurnTracker:
         if turn is not None:
             turn.detail.end_steps(call.agent)
             self._show(turn)
+        if self._is_quiet:
+            return {}
         if not call.agent:
             self._services.loops.worked(self._session)
         if turn is None or turn.stop_at is not None:
@@ -235,6 +253,8 @@ class TurnTracker:
             return {}
         handed = self._hand_over()
         if not handed.text:
+            # A process that begins to read the bot has to look again.
+            self._quiet_in = self._state if self.reads else (-1, -1)
             return {}
         self._notices.tell_steered(turn, handed.new_places)
         intro = "Messages that came in by chat while you work (answer each with the reply tool):"
@@ -245,6 +265,8 @@ class TurnTracker:
         lines = [line for line in mask_secrets(redact(call.words)).splitlines() if line.strip()]
         if lines and not call.agent and (turn := self._current(call)) is not None:
             turn.detail.words = self._shown(lines[-1])
+            # They may be the last words of the turn, as an answer may be the last step.
+            self._save_steps()
             self._dirty.set()
         return {}
 
@@ -311,7 +333,7 @@ class TurnTracker:
 
         None: its turn was stopped, and what it still begins belongs to that.
         """
-        stored = self._stored()
+        stored = self._turn if self._is_quiet else self._stored()
         if stored is None:
             if self._stopped is not None and self._stopped == call.turn:
                 return None
@@ -323,13 +345,14 @@ class TurnTracker:
 
     def _stored(self) -> Turn | None:
         """Return the turn that runs, with what was not written down yet; None if none does."""
-        stored = self._services.turns.current(self._session)
-        if stored is None and self._turn is not None and self._services.turns.bring_back(self._turn.id):
-            stored = self._services.turns.current(self._session)
-        if stored is not None and self._turn is not None and self._turn.id == stored.id:
-            stored.detail = self._turn.detail
-        self._turn = stored
-        return stored
+        turns = self._services.turns
+        turn = turns.current(self._session)
+        if turn is None and self._turn is not None and turns.bring_back(self._turn.id):
+            turn = turns.current(self._session)
+        if turn is not None:
+            turns.know(turn)
+        self._turn = turn
+        return turn
 
     def _goes_on(self, host_id: str) -> bool:
         """Return whether a prompt is of the turn that runs: what came in its middle has the id of its first one."""
@@ -342,19 +365,30 @@ class TurnTracker:
         # The host goes on under the same id after a Stop hook, and after the agent waited for messages.
         taken = not host_id or turns.get(host_id) is not None
         turn_id = f"{host_id}.{now:.3f}" if taken else host_id
-        self._turn = Turn(turn_id, self._session, now, places)
-        turns.begin(self._turn)
+        turn = Turn(turn_id, self._session, now, places)
+        self._save_steps()
+        turns.begin(turn)
+        turns.know(turn)
+        self._turn = turn
         self._context.wakeups.turn_changed.set()
-        return self._turn
+        return turn
 
     def _show(self, turn: Turn) -> None:
-        """Save what runs now: a person who stops the turn is told what it is. It is shown with the next look."""
-        self._services.turns.save(turn)
+        """Have what runs now written down, and shown with the next look."""
+        self._unsaved = turn
         self._dirty.set()
+
+    def _save(self, turn: Turn) -> None:
+        self._services.turns.save(turn)
+        self._unsaved = None
+
+    def _save_steps(self) -> None:
+        if self._unsaved is not None:
+            self._save(self._unsaved)
 
     def _end(self, turn: Turn, ending: Ending) -> bool:
         turn.detail.end_steps()
-        self._services.turns.save(turn)
+        self._save(turn)
         ended = self._services.turns.end(turn.id, ending)
         self._context.wakeups.turn_changed.set()
         return ended

@@ -20,6 +20,9 @@ __all__ = ["HookCalls"]
 
 logger = logging.getLogger(__name__)
 _MARK = f'"{HOOK_TOOL}"'
+# The response to nearly every call, but for its id: no effect. Empty text would be added to the conversation as "hook
+# success".
+_NOTHING = '"result": {"content": [{"type": "text", "text": "{}"}], "isError": false}}\n'
 
 
 class HookCalls:
@@ -40,10 +43,11 @@ class HookCalls:
             return None
         if not called or isinstance(request_id, bool) or not isinstance(request_id, int | str):
             return None
-        # Empty text would be added to the conversation as "hook success".
         given = request["params"].get("arguments")
-        text = json.dumps(self._of_codex(given) if _is_codex(given) else self.handle(given))
-        result = {"content": [{"type": "text", "text": text}], "isError": False}
+        answer = self._of_codex(given) if _is_codex(given) else self.handle(given)
+        if not answer:
+            return f'{{"jsonrpc": "2.0", "id": {json.dumps(request_id)}, {_NOTHING}'
+        result = {"content": [{"type": "text", "text": json.dumps(answer)}], "isError": False}
         return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": result}) + "\n"
 
     def handle(self, arguments: object) -> dict[str, Any]:

@@ -314,6 +314,10 @@ class Store:
         """Return a number that changes whenever another process commits."""
         return int(self.value("PRAGMA data_version"))
 
+    def state(self) -> tuple[int, int]:
+        """Return a value that changes whenever anybody changes the database, this process too."""
+        return self.revision(), self._db.total_changes
+
     def copy_to(self, target: Path, tell: Callable[[int, int], None]) -> None:
         """Copy the database as it is at this moment into a new file while others write. Raises `StoreError`.
 
