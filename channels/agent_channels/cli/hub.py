@@ -122,6 +122,14 @@ def _given_address(args: argparse.Namespace, project: HubProject) -> str:
             raise WrongUsage(sentence("give the address either as an argument or on standard input"))
         asked = sentence("Address of the hub (postgresql://user:password@host/database?sslmode=require), not shown: ")
         text = Dialogue(quiet=False, interactive=True).ask_hidden(asked) if can_ask() else sys.stdin.readline().strip()
+        if text != "local" and "://" not in text:
+            # Not repeated, as an argument would be: it may be the password alone.
+            raise WrongUsage(
+                sentence(
+                    "what was read is not a whole address; give all of it, as in "
+                    "postgresql://user:password@host/database?sslmode=require"
+                )
+            )
     else:
         text = args.address or _in_force(project) or "local"
         if has_password(args.address or ""):
@@ -281,20 +289,19 @@ def _line(name: str, text: str) -> str:
 
 
 def _project_line(one: dict[str, Any]) -> str:
-    where = sentence(
-        "{state} on {machine} in {folder}",
-        state=state_words(one),
-        machine=label(one["machine"]),
-        folder=label(one["folder"]),
+    does = state_words(one)
+    if one["waiting"]:
+        does = joined([does, counted(one["waiting"], "message waits", "messages wait")], ", ")
+    line = sentence(
+        "{does} ({folder} on {machine})", does=does, folder=label(one["folder"]), machine=label(one["machine"])
     )
-    parts = [where, *([counted(one["waiting"], "message waits", "messages wait")] if one["waiting"] else [])]
     name = label(one["name"])
-    return f"  {name}{' ' * (18 - columns_of(name))} {shown(joined(parts, ', '))}"
+    return f"  {name}{' ' * (18 - columns_of(name))} {shown(line)}"
 
 
 def _reader(reader: dict[str, Any] | None) -> str:
     if reader is None or reader["left_s"] <= 0:
-        return sentence("nobody")
+        return sentence("nobody; what people write waits at the platform")
     return sentence(
         "the keeper, process {pid} on {machine}, since {since}; its lease ends in {seconds:.0f} s unless it renews it"
         if reader.get("project") == KEEPER

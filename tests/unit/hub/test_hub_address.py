@@ -79,17 +79,28 @@ def test_a_host_from_the_processs_environment_is_checked(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    "text", ["mysql://me@localhost/hub", "redis://localhost", "sqlite:///hub.db", "Local", "", "x"]
+    ("text", "shown"),
+    [
+        ("mysql://me:hunter2@localhost/hub", "mysql"),
+        ("sqlite:///hub.db", "sqlite"),
+        ("nonsense", "nonsense"),
+        ("Local", "Local"),
+        ("", ""),
+        ("me:hunter2@db.example.org/hub", "me"),
+        ("host=db.example.org password=hunter2", "host"),
+    ],
 )
-def test_another_kind_of_hub_is_refused_with_what_to_write(text: str) -> None:
-    """The refusal shows both forms."""
-    with pytest.raises(ConfigError, match="write `local`, or postgresql://"):
+def test_another_kind_of_hub_is_refused_with_what_to_write(text: str, shown: str) -> None:
+    """The refusal says what was given, without what may be a password in it, and shows both forms."""
+    with pytest.raises(ConfigError, match="write `local`, or postgresql://") as refused:
         HubAddress.of(text, {})
+    assert f"{shown!r} is not a kind of hub" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_service_is_refused() -> None:
     """A service file could name any host, at any time."""
-    with pytest.raises(ConfigError, match="names a service"):
+    with pytest.raises(ConfigError, match="names the service 'production'"):
         HubAddress.of("postgresql:///hub?service=production", {})
 
 

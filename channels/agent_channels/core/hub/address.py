@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -62,9 +63,10 @@ class HubAddress:
         if text == "local":
             return cls()
         if not text.startswith(_SCHEMES):
-            scheme = text.partition("://")[0] if "://" in text else "this"
+            # What follows the first of these may be a password.
+            kind = re.split(r"://|[:=@\s]", text, maxsplit=1)[0]
             raise ConfigError(
-                joined([sentence("the setting hub: {kind!r} is not a kind of hub", kind=scheme[:40]), _FORM])
+                joined([sentence("the setting hub: {kind!r} is not a kind of hub", kind=kind[:40]), _FORM])
             )
         parameters = _parameters(text, environ)
         if password := parameters.get("password"):
@@ -114,7 +116,10 @@ def _parameters(text: str, environ: Mapping[str, str | None]) -> dict[str, str]:
         ) from None
     if "service" in written:
         raise ConfigError(
-            sentence("the setting hub names a service; write host, database and user into the address instead")
+            sentence(
+                "the setting hub names the service {service!r}; write host, database and user into the address instead",
+                service=written["service"],
+            )
         )
     return {name: value for name, value in {**found, **given, **written}.items() if value}
 

@@ -1058,6 +1058,10 @@ TEXTS: dict[str, str] = {
         "這個專案已離開 hub {address}，現在自己讀取機器人。"
     ),
     "{messages} that waited for it will be asked about.": "原本等待它的 {messages}，會詢問屬於哪個專案。",
+    "what was read is not a whole address; give all of it, as in "
+    "postgresql://user:password@host/database?sslmode=require": (
+        "讀到的不是完整的位址；請寫出全部，例如 postgresql://user:password@host/database?sslmode=require"
+    ),
     "give the address either as an argument or on standard input": "位址請用參數或標準輸入其中一種方式提供",
     "a password in an argument can be read by every user of this machine; pass the address with "
     "--address-stdin, or set PGPASSWORD in the state folder's .env": (
@@ -1087,6 +1091,7 @@ TEXTS: dict[str, str] = {
     "undecided": "未決定",
     "unclaimed": "無人認領",
     "nobody": "沒有",
+    "nobody; what people write waits at the platform": "沒有；大家寫的訊息留在平台等候",
     "not in the hub yet": "還沒有加入 hub",
     "{name} (id {id})": "{name}（id {id}）",
     "process {pid} on {machine} in {folder}, since {since}; its lease ends in {seconds:.0f} s unless it renews it": (
@@ -1094,9 +1099,8 @@ TEXTS: dict[str, str] = {
     ),
     "{messages}: a person is asked whose they are": "{messages}：會詢問對方屬於哪個專案",
     "{messages} from people whom no project lets in": "{messages}，來自沒有專案允許加入的人",
-    "{state} on {machine} in {folder}": "{state}，在 {machine} 的 {folder}",
-    "works": "工作中",
-    "waits for messages": "等候訊息",
+    "{does} ({folder} on {machine})": "{does}（{machine} 的 {folder}）",
+    "ready": "待命",
     "no session": "沒有工作階段",
     "away, last heard of at {time}": "離線，最後一次有消息是 {time}",
     "not answering, its process has ended; last heard of at {time}": (
@@ -1150,8 +1154,13 @@ TEXTS: dict[str, str] = {
     "the setting hub is not an address that PostgreSQL's library can read": (
         "設定 hub 的位址，PostgreSQL 的函式庫無法解讀"
     ),
-    "the setting hub names a service; write host, database and user into the address instead": (
-        "設定 hub 指定了 service；請改在位址裡寫主機、資料庫和使用者"
+    "{path} holds the hub's password, and goes into backups; move the address into the state folder's "
+    ".env with `channels hub join {channel} --address-stdin`, and remove the line `hub:`": (
+        "{path} 裡有 hub 的密碼，而這個檔案會進備份；請用 `channels hub join {channel} --address-stdin` 把位址移到"
+        "狀態資料夾的 .env，並移除 `hub:` 那一行"
+    ),
+    "the setting hub names the service {service!r}; write host, database and user into the address instead": (
+        "設定 hub 指定了 service {service!r}；請改在位址裡寫主機、資料庫和使用者"
     ),
     "the setting hub: {address} would send messages to {host} in clear text; add sslmode=require (or "
     "verify-full, which also checks whose certificate it is) to the address": (

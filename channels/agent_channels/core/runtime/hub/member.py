@@ -186,7 +186,7 @@ def state_words(one: Mapping[str, Any]) -> str:
         case "none":
             return sentence("no session")
         case state:
-            words = sentence("works" if state == "working" else "waits for messages")
+            words = sentence("working" if state == "working" else "ready")
             late = one["silent_s"] > LATE_AFTER_S
             return sentence("{state} (last heard of at {time})", state=words, time=heard) if late else words
 

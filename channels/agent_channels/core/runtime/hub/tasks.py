@@ -10,6 +10,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
+from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.inbound.listening import Source
 from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.process import server_pid
@@ -35,8 +36,12 @@ def hub_address(settings: Settings, env: Environment) -> HubAddress | None:
     text = settings.hub.get_secret_value()
     if has_password(text) and env.get("CHANNELS_HUB") is None:
         raise ConfigError(
-            f"{env.config_file} holds the hub's password, and goes into backups; move the address into the state "
-            f"folder's .env with `channels hub join {env.channel} --address-stdin`, and remove the line `hub:`"
+            sentence(
+                "{path} holds the hub's password, and goes into backups; move the address into the state folder's "
+                ".env with `channels hub join {channel} --address-stdin`, and remove the line `hub:`",
+                path=env.config_file,
+                channel=env.channel,
+            )
         )
     return HubAddress.of(text, {**env.dotenv, **env.environ})
 
