@@ -136,3 +136,20 @@ async def test_actions_stay_in_their_chat(scene: Scene) -> None:
         with pytest.raises(LookupError, match="no thread"):
             await actions.act("discord/send", body)
     lifecycles.close()
+
+
+async def test_what_a_server_elsewhere_has_read_says_so(scene: Scene) -> None:
+    """One that `channels setup` made in a folder of one's own: its journal is there, but Telegram knows it has read."""
+    lifecycles = MessageLifecycles(scene, lambda _channel, _at: None)
+    actions = PageActions(scene, lifecycles)
+    place = next(chat.key for chat in scene.chats if chat.chat == "ann" and chat.platform == "telegram")
+    for text in ("one", "two"):
+        await actions.act("telegram/send", {"place": place, "as": "ann", "text": text})
+    assert [life["state"] for life in lifecycles.as_list()] == ["waiting", "waiting"]
+    updates = scene.tg.state.updates
+    await updates.get(updates.latest, 100, 0, None)
+    assert [(life["what"], life["state"]) for life in lifecycles.as_list()] == [
+        ("one", "elsewhere"),
+        ("two", "waiting"),
+    ]
+    lifecycles.close()

@@ -5,6 +5,7 @@ import { say, sayLine } from "./words.js";
 
 export const STATES = {
   waiting: "not read by a server yet",
+  elsewhere: "read by a server that keeps its journal in another folder",
   hub: "kept by the hub until its project is there",
   undecided: "kept by the hub until the person chooses a project",
   unheard: "the platform does not show this to the bot (privacy mode)",

@@ -104,6 +104,7 @@ export const TEXTS = {
   "Start": "開始",
   // The life of a message.
   "not read by a server yet": "還沒有伺服器讀取",
+  "read by a server that keeps its journal in another folder": "已由伺服器讀取，它的日誌在另一個資料夾",
   "kept by the hub until its project is there": "由 hub 保留，直到它的專案上線",
   "kept by the hub until the person chooses a project": "由 hub 保留，直到這個人選好專案",
   "the platform does not show this to the bot (privacy mode)": "平台不會把這則訊息給機器人看（隱私模式）",

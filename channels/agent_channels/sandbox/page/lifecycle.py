@@ -100,6 +100,8 @@ class MessageLifecycles:
     # --- inside
 
     def _of(self, channel: str) -> Iterator[dict[str, Any]]:
+        # Before the journals are read: a server confirms only what is in its own.
+        confirmed = self._scene.tg.confirmed if channel == "telegram" and self._hub is None else 0
         actions, left = self._actions[channel], list[PageAction]()
         journals = [(one, self._inbox(one)) for one in self._scene.servers if one.channel == channel]
         rows = {
@@ -117,7 +119,9 @@ class MessageLifecycles:
         routed = self._hub.routed() if self._hub else {}
         for action in left:
             known = routed.get(action.event_id or "")
-            yield self._ended(channel, action, known, dropped=action.event_id in dropped)
+            life = self._ended(channel, action, known, dropped=action.event_id in dropped)
+            taken = life["state"] == "waiting" and int(action.event_id or 0) <= confirmed
+            yield {**life, "state": "elsewhere"} if taken else life
         for server, row in rows.values():
             # From outside the page, such as curl.
             yield self._journalled(server, row, None)
