@@ -109,6 +109,18 @@ def test_unseen_characters_in_a_token_do_not_hide_it(unseen: str) -> None:
     assert shown == []
 
 
+@pytest.mark.parametrize("kind", TOKENS)
+def test_a_token_that_a_link_has_coded_never_shows(kind: str) -> None:
+    """Letters, digits and signs that need no code hide nothing; the rest of the link stays, with its own codes."""
+    secret = KINDS[kind](Planted(5))
+    for at in (0, 2, len(secret) - 3):
+        coded = secret[:at] + f"%{ord(secret[at]):02x}" + secret[at + 1 :]
+        masked = mask_shapes(f"https://x.example/%E9%90%98?token={coded}&page=%31 ok")
+        assert masked.startswith("https://x.example/%E9%90%98?token=")
+        assert masked.endswith("&page=%31 ok")
+        assert core_of(secret)[:12] not in masked
+
+
 def test_every_shape_has_an_example() -> None:
     """A shape that is added needs a credential that it finds."""
     texts = [*EXAMPLES, *planted(10 * len(KINDS))]
@@ -191,6 +203,39 @@ def test_a_value_counts_by_its_name_only_if_it_looks_random() -> None:
         assert SECRET in mask_shapes(f'{name}: "{random_value}"')
         assert mask_shapes(f"{name}=some_ordinary_words_here") == f"{name}=some_ordinary_words_here"
     assert mask_shapes(f"build_id={random_value}") == f"build_id={random_value}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password=hunter2secret", "pwd: Hunter2!x", "DB_PASSWORD=hunter2secret make", "the password: hunter2secret.",
+        "**password:** hunter2secret", "Password: `hunter2!`", '{"password": "P@ssw0rd!x"}',
+        "(password: hunter2secret)",
+        '{\\"password\\": \\"hunter2!\\"}', "密碼：hunter2secret", "https://x.example/?token=abc12345&page=1",
+        "passphrase = 'tr0ub4dor&3'", "mysql --password=hunter2secret db", "<b>secret</b>: <code>hunter2x</code>",
+    ],
+)  # fmt: skip
+def test_a_short_value_of_a_password_is_masked(text: str) -> None:
+    """Eight letters and digits behind a name that says password, secret or token; what stands around it stays."""
+    (found,) = find_secrets(text)
+    assert not any(sign.isspace() or sign in "\"'`*()<>{}" for sign in text[found.start : found.end])
+    assert len(text[found.start : found.end]) >= 8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password=password", "password = get_password()", "password: str", "token: Ed25519PrivateKey", "pwd=short1",
+        "token = token_urlsafe32", "password=new_password2, x", "password == hunter2secret", "secret: db-password-v2",
+        "password=$PASS1234", "password: ${{ secrets.DB2PASS }}", "token=0xdeadbeef99", "password=xxxxxxx1",
+        "token: 550e8400-e29b-41d4-a716-446655440000", "token = tokens2[index1]", "max_tokens=4096",
+        "arn:aws:secretsmanager:*:*:secret:A4BNetworkProfile*", "tokens: 12345678", "secret://abcd1234x",
+        "password: /run/secrets/db1", "password_file=hunter2secret", "password hunter2secret",
+    ],
+)  # fmt: skip
+def test_code_around_passwords_stays(text: str) -> None:
+    """Types, calls, names of other values, references, ids, numbers and places."""
+    assert mask_shapes(text) == text
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ async def test_a_new_session_is_not_told_what_was_forgotten(stage: Stage) -> Non
     ann.send("the Quarzuhr is in the drawer")
     ann.send("/session forget Quarzuhr")
     async with asyncio.timeout(20):
-        while "Deleted: 1 saved messages" not in (await ann.next_message())["text"]:
+        while "Deleted: 1 saved message " not in (await ann.next_message())["text"]:
             pass
     await host.close()
     async with Hooks(stage, "another-session") as hooks:

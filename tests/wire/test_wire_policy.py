@@ -56,6 +56,7 @@ async def test_the_record_is_shown_checked_and_exported(stage: Stage) -> None:
     shown = await stage.cli("audit")
     assert shown.code == 0
     assert f"approver add  {ann.id}" in shown.out
+    assert (await stage.cli("audit", "telegram")).out == shown.out
     whole = await stage.cli("audit", "verify", "telegram")
     assert (whole.code, "2 records are intact" in whole.out) == (0, True)
     exported = [json.loads(line) for line in (await stage.cli("audit", "export")).out.splitlines()]

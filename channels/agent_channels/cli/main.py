@@ -173,7 +173,7 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         # argparse would take the action for the channel if that could be left out; help is the same for each.
         helps = not {"-h", "--help"}.isdisjoint(words)
         words = [words[0], next(iter(CHANNELS)) if helps else the_channel(), *words[1:]]
-    args = build_parser(_needed(words)).parse_args(words, given)
+    args = build_parser(_needed(words)).parse_args(_with_action(words), given)
     if words[0] in CHOOSING and args.channel is None:
         args.channel = the_channel()
     if words[0] in BY_CONFIG:
@@ -189,6 +189,11 @@ def _run(words: Sequence[str], host_arguments: Sequence[str]) -> int:
         if not _adopted_now(error):
             raise
         return run(args)
+
+
+def _with_action(words: Sequence[str]) -> Sequence[str]:
+    """Return the words with the action of `audit` that is meant if there is none, which argparse cannot leave out."""
+    return [words[0], "show", *words[1:]] if words[0] == "audit" and {*words[1:2]} & {*CHANNELS} else words
 
 
 def _prints_json(words: Sequence[str]) -> bool:

@@ -13,8 +13,9 @@ import math
 import re
 import string
 import zlib
+from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -262,7 +263,57 @@ def _find_by_name(text: str, start: int, end: int) -> Iterator[FoundSecret]:
         yield FoundSecret(match.start("value"), match.end("value"), BY_NAME)
 
 
+# Shorter ones count if the name says password, secret or token: in prose, in settings, in the arguments of a program.
+_PASSWORD_WORDS = (b"pass", b"pwd", b"secret", b"token")
+_PASSWORD = re.compile(
+    # Behind a colon it is a part of a resource's name.
+    r"(?<!:)(?:(?i:passw(?:or)?d|passphrase|pwd|secret|token)|密[碼码])(?i:s)?"
+    r"(?:\\?[\"']|[*_`~]{1,3}|</\w{1,10}>){0,3}[ \t]{0,3}(?:=(?!=)|:(?![:/=])|[：＝])>?"
+    r"(?:[ \t]|\*{1,2}|</?\w[^<>\n]{0,40}>){0,8}"
+    r"(?:(?P<quote>\\?[\"'`])(?P<quoted>[^\s\"'`\\<>{}()\[\]$,;:/.]{8,64})(?P=quote)"
+    r"|(?P<bare>[A-Za-z0-9!@#%^_+~?-]{8,64})(?=[\s,;\"'`|&)}\]<*\\]|\.(?:\s|\Z)|[^\x00-\x7f]|\Z))"
+)
+# Such values are names in code, of types and of other values, or numbers.
+_NAME_LIKE = re.compile(
+    r"[a-z_]*(?:passw(?:or)?d|passphrase|pwd|secret|token|key)s?_?\d*|[a-z]+\d*(?:[_-](?:[a-z]+\d*|v?\d+))+|0x[0-9a-f]+"
+    r"|.*(?:ed25519|x509|base\d\d|sha\d|oauth\d|utf_?\d|int\d|float\d|uuid|argon2|pbkdf2|aes\d|[rhe]s256|md5).*",
+    re.IGNORECASE,
+)
+_LETTERS_MIN, _DIFFERENT_MIN = 3, 5
+
+
+def _find_passwords(text: str, data: bytes) -> Iterator[FoundSecret]:
+    """Yield the values that stand behind a name which says password, secret or token; `data`: the same, as bytes."""
+    if b"=" not in data and b":" not in data and text.isascii():
+        return
+    lowered = data.lower()
+    places = [at for word in _PASSWORD_WORDS for at in _places(lowered, word)]
+    if not text.isascii():
+        places += [match.start() for match in re.finditer("密[碼码]", text)]
+    for place in places:
+        if match := _PASSWORD.match(text, place):
+            part = "bare" if match["quoted"] is None else "quoted"
+            if _is_short_password(match[part]):
+                yield FoundSecret(match.start(part), match.end(part), BY_NAME)
+
+
+def _places(data: bytes, word: bytes) -> Iterator[int]:
+    at = -1
+    while (at := data.find(word, at + 1)) >= 0:
+        yield at
+
+
+def _is_short_password(value: str) -> bool:
+    letters = sum(letter.isalpha() for letter in value)
+    if letters < _LETTERS_MIN or not any(letter.isdigit() for letter in value) or len(set(value)) < _DIFFERENT_MIN:
+        return False
+    return not _NAME_LIKE.fullmatch(value) and not _UUID.fullmatch(value)
+
+
 # ---- the search
+
+# What a link may have as it is, but has coded.
+_CODED = re.compile(r"%(?:2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
 
 
 def classes(signs: dict[str, str]) -> bytes:
@@ -278,12 +329,14 @@ def classes(signs: dict[str, str]) -> bytes:
 # first costs a tenth of looking for each shape.
 _RUN_MIN, _RUN_SIGNS = 16, "_+/-"
 _RUN = b"x" * _RUN_MIN
-_UUID_LENGTH, _HYPHEN = 36, ord("-")
 # How far before a run the anchor of a shape may begin.
 _BEFORE = 32
-_MARKS = classes({"x": string.ascii_letters + string.digits + _RUN_SIGNS})
-# What of a run may be a hash or an id, and what may not.
-_KINDS = classes({"x": string.ascii_letters + _RUN_SIGNS, "0": string.digits, "a": "abcdef-"})
+# What of a run may be a hash or an id, and what may not; an id as one sees it there.
+_KINDS = classes({"x": string.ascii_letters + _RUN_SIGNS, "0": string.digits + "abcdef", "-": "-"})
+_MARKS = bytes.maketrans(b"0-", b"xx")
+_ID = b"00000000-0000-0000-0000-000000000000 "
+_ID_LENGTH = len(_ID)
+_DIGITS = string.digits.encode()
 _ANYWHERE = tuple((anchor, shape) for shape in SHAPES if shape.anywhere for anchor in shape.anchors)
 _IN_RUNS = tuple((anchor, shape) for shape in SHAPES if not shape.anywhere for anchor in shape.anchors)
 # How one begins; some of them before their fixed text.
@@ -311,27 +364,47 @@ def find_secrets(text: str, *, by_name: bool = True, unseen: bool = True) -> lis
         found += [
             FoundSecret(places[one.start], places[one.end - 1] + 1, one.kind) for one in _search(seen, by_name=by_name)
         ]
+    if "%" in text and _CODED.search(text):
+        plain, places = _uncoded(text)
+        found += [FoundSecret(places[one.start], places[one.end], one.kind) for one in _search(plain, by_name=by_name)]
     return _apart(found) if len(found) > 1 else found
+
+
+def _uncoded(text: str) -> tuple[str, Sequence[int]]:
+    """Return a text with the letters that a link has coded, and where each of its characters begins in the given one.
+
+    One place more says where it ends.
+    """
+    parts, places, at = [], list[int](), 0
+    for match in _CODED.finditer(text):
+        parts.append(text[at : match.start()] + chr(int(match[0][1:], 16)))
+        places += range(at, match.start() + 1)
+        at = match.end()
+    return "".join([*parts, text[at:]]), [*places, *range(at, len(text) + 1)]
 
 
 def _search(text: str, *, by_name: bool) -> list[FoundSecret]:
     found = [one for anchor, shape in _ANYWHERE if anchor in text for one in _find(shape, text)]
     near: list[str] = []
-    data = text.encode("latin-1", "replace")
-    marks, end = data.translate(_MARKS), 0
-    while (start := marks.find(_RUN, end)) >= 0:
-        end = marks.find(b" ", start)
-        end = len(marks) if end < 0 else end
-        kinds = data[start:end].translate(_KINDS)
-        is_hex = b"x" not in kinds
-        # There may be thousands of hashes and ids, and of names in code.
-        if is_hex and end - start == _UUID_LENGTH and data[start + 8] == _HYPHEN:
+    data = text.encode("latin-1", "replace") + b" "
+    # There may be thousands of ids and hashes, and of names in code.
+    kinds = data.translate(_KINDS)
+    find, find_kind, end = kinds.translate(_MARKS).find, kinds.find, 0
+    while (start := find(_RUN, end)) >= 0:
+        end = start + _ID_LENGTH
+        if kinds[start:end] == _ID:
             continue
-        digits = b"0" in kinds
-        if not is_hex and (digits or _is_mixed_case(data[start:end])):
-            near.append(text[max(0, start - _BEFORE) : end])
+        end = find(b" ", start)
+        is_hex = find_kind(b"x", start, end) < 0
         # Behind anything else a run is no value.
-        if digits and by_name and text[start - 1 : start] in _BEFORE_VALUE:
+        may_be_value = by_name and text[start - 1 : start] in _BEFORE_VALUE
+        if is_hex and not may_be_value:
+            continue
+        run = data[start:end]
+        has_digits = run.translate(None, _DIGITS) != run
+        if not is_hex and (has_digits or not (run.islower() or run.isupper())):
+            near.append(text[max(0, start - _BEFORE) : end])
+        if has_digits and may_be_value:
             found += _find_by_name(text, start, end)
     if near:
         joined = "\n".join(near)
@@ -339,11 +412,11 @@ def _search(text: str, *, by_name: bool) -> list[FoundSecret]:
             if anchor in joined:
                 found += _find(shape, text)
         found += _find_glued(found, text)
+    if by_name and (passwords := list(_find_passwords(text, data))):
+        # What has a shape is told by that.
+        apart = _apart(found)
+        found += [one for one in passwords if not (at := bisect(apart, (one.end,))) or apart[at - 1].end <= one.start]
     return found
-
-
-def _is_mixed_case(run: bytes) -> bool:
-    return not (run.islower() or run.isupper())
 
 
 def _find(shape: Shape, text: str) -> Iterator[FoundSecret]:

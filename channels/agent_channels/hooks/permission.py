@@ -79,9 +79,9 @@ def run(event: HookEvent) -> int:
 def _without_asking(
     rule: PolicyRule | None, tool: str, channels: list[HookChannel], event: HookEvent
 ) -> dict[str, Any] | None:
-    """Return what a rule decides, and that our own tools need no permission; None if people are asked."""
-    if rule is not None and rule.then != "ask":
-        return _by_rule(rule)
+    """Return what a rule decides, and that without one our own tools are allowed; None if people are asked."""
+    if rule is not None:
+        return None if rule.then == "ask" else _by_rule(rule)
     ours = any(channel.serves_host() and tool.startswith(f"mcp__{channel.name}__") for channel in channels)
     return {"behavior": "allow"} if event.asks_first and ours else None
 

@@ -13,6 +13,7 @@ from agent_channels.core.services import Services
 from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store.database import Store
 from agent_channels.hooks import permission
+from agent_channels.hooks.channel import HookChannel
 from agent_channels.hooks.event import HookEvent
 
 ALLOW = 'policy:\n- {tool: Bash, match: "git *", then: allow}\n'
@@ -93,6 +94,23 @@ def test_nothing_is_allowed_while_one_channel_cannot_be_read(
     assert hook_answer(project, capsys, "git status") == ""
     write_config(project / "state/telegram", DENY)
     assert hook_answer(project, capsys, "git push") == "deny"
+
+
+@pytest.mark.parametrize(("then", "answer"), [(None, "allow"), ("ask", ""), ("deny", "deny"), ("allow", "allow")])
+def test_a_rule_about_our_own_tools_holds(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, then: str | None, answer: str
+) -> None:
+    """Where hosts ask us before they look at their own rules, ours need no permission, unless a rule says so."""
+    monkeypatch.setattr(HookChannel, "serves_host", lambda _channel: True)
+    rule = f'policy:\n- {{tool: "mcp__telegram__*", then: {then}}}\n'
+    for name in ("telegram", "discord"):
+        write_config(project / "state" / name, rule if then and name == "telegram" else "language: en\n")
+    values = {"session_id": "s", "cwd": str(project), "tool_name": "mcp__telegram__reply"}
+    event = HookEvent({**values, "tool_input": {"text": "hi"}})
+    event.asks_first = True
+    assert permission.run(event) == 0
+    out = capsys.readouterr().out
+    assert (json.loads(out)["hookSpecificOutput"]["decision"]["behavior"] if out else "") == answer
 
 
 def test_the_reason_is_named(project: Path) -> None:

@@ -364,6 +364,12 @@ def test_of_several_channels_the_strictest_rule_holds() -> None:
         ("{tool: Bash, then: allow, approvers: 2}", 4, "approvers is for then: ask"),
         ("{tool: Bash, match: '', then: deny}", 4, "match is ''"),
         ("deny everything", 4, "it is 'deny everything', not names with values"),
+        ("{tool: Edit, match: './src/**', then: deny}", 4, "match is './src/**', but Edit is compared with the path"),
+        ("{tool: Read, match: src//a, then: deny}", 4, "match is 'src//a'"),
+        ("{tool: Read, match: '~/.ssh/*', then: deny}", 4, "match is '~/.ssh/*'"),
+        ("{tool: Write, match: src/../x, then: ask}", 4, "match is 'src/../x'"),
+        ("{tool: Write, match: ../x/*, then: allow}", 4, "match is '../x/*'"),
+        ("{tool: Bash, chat: '012', then: ask}", 4, "chat is '012', and no id is written so; write '12'"),
     ],
 )
 def test_a_malformed_rule_is_refused_with_its_line(tmp_path: Path, rule: str, line: int, why: str) -> None:
@@ -376,6 +382,76 @@ def test_a_malformed_rule_is_refused_with_its_line(tmp_path: Path, rule: str, li
     assert [one.then for one in settings.policy] == ["ask"]
     assert settings.policy[0].unreadable == str(env.config_file)
     assert f"line {line}: rule 2" in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("{tool: Bash, chat: 012, then: ask}", "chat is 012, which YAML reads as another number"),
+        ("{tool: Bash, chat: 1_000, then: ask}", "chat is 1_000, which"),
+        ("{<<: {tool: Bash}, then: ask}", "<< puts in what stands elsewhere"),
+    ],
+)
+def test_what_yaml_reads_as_something_else_is_refused(tmp_path: Path, rule: str, why: str) -> None:
+    """A rule that says one thing and means another would match nothing, or too much."""
+    env = configured(tmp_path, f"policy:\n- {{tool: Read, then: ask}}\n- {rule}\n")
+    with pytest.raises(ConfigError) as refused:
+        load(Settings, env)
+    assert "line 3" in str(refused.value)
+    assert why in str(refused.value)
+    assert load_hook_settings(env.config_file)[0].policy[0].unreadable
+
+
+def test_a_path_outside_can_be_denied_as_it_is_seen_from_the_project(project: Path) -> None:
+    """What denies is also compared with the path from there, so such a rule is no mistake."""
+    rules = parse_policy([{"tool": "Read", "match": "../other/*", "then": "deny"}])
+    assert decide(rules, HostRequest("Read", {"file_path": str(project.parent / "other/x")}, project)) is not None
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ({"tool": "bash", "match": "ls", "then": "deny"}, "hosts call this tool Bash"),
+        ({"tool": "mcp__db", "then": "deny"}, "a server's tool is called mcp__db__TOOL"),
+        ({"tool": "WebFetch", "match": "docs.example/*", "then": "allow"}, "begins with https://"),
+        ({"tool": "WebFetch", "match": "h*", "then": "allow"}, None),
+        ({"tool": "mcp__db*", "match": "a", "then": "deny"}, None),
+    ],
+)
+def test_rules_that_match_nothing_are_named_with_their_line(
+    tmp_path: Path, rule: dict[str, str], why: str | None
+) -> None:
+    """A tool, or a field of it, that no host has."""
+    text = f"policy:\n- {{tool: Read, match: x, then: ask}}\n- {json.dumps(rule)}\n"
+    problems = list(map(str, policy_problems(load(Settings, configured(tmp_path, text)).policy, 1)))
+    assert problems == [] if why is None else [one for one in problems if one.startswith("line 3: rule 2 ")] == problems
+    assert why is None or why in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("match", "command", "allowed"),
+    [
+        ("git diff*", "git diff --stat", True), ("git diff*", "git diff --output=x", False),
+        ("git diff*", "git diff --outp x", False), ("git diff*", "git diff --'output'=x", False),
+        ("git diff*", "git diff --output-indicator-new=x", True), ("git diff --output=x", "git diff --output=x", True),
+        ("git diff --output=x*", "git diff --output=x --output=y", False), ("git log*", "git log --ext-diff", False),
+        ("git grep*", "git grep -Ovim x", False), ("git grep*", "git grep -n x", True),
+        ("sort*", "sort a -o b", False), ("sort*", "sort -uob a", False), ("sort*", "sort -u a", True),
+        ("sort -o b*", "sort -o b a", True), ("find*", "find . -name x", True), ("find*", "find . -delete", False),
+        ("find*", "find . -exec rm x +", False), ("find*", "find . -fprintf x y", False),
+        ("sed*", "sed -n 5p x", True), ("sed*", "sed -ni.bak 5p x", False), ("sed*", "sed --in-pl 5p x", False),
+        ("sed -i*", "sed -i 5p x", True), ("tar*", "tar -tf x --to-command=id", False), ("tar*", "tar -tf x", True),
+        ("tar*", "tar --checkpoint-act=exec=id -tf x", False), ("*", "curl -o x https://a", False),
+        ("rg*", "rg --pre id x", False), ("rg*", "rg --pretty x", True), ("ruff check*", "ruff check --fix", False),
+        ("npm test*", "npm test -- --watch", True), ("env*", "env /usr/bin/sort -o x", False),
+    ],
+)  # fmt: skip
+def test_a_rule_allows_no_option_that_writes_unless_it_names_it(
+    project: Path, match: str, command: str, allowed: bool
+) -> None:
+    """A command that reads, but has an option to write a file or to run another program, is asked about."""
+    rules = parse_policy([{"tool": "Bash", "match": match, "then": "allow"}])
+    assert (decide(rules, HostRequest("Bash", {"command": command}, project)) is not None) == allowed
 
 
 def test_what_is_no_list_is_refused(tmp_path: Path) -> None:

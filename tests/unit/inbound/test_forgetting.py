@@ -82,7 +82,7 @@ def test_nothing_of_it_is_left(store: Store, services: Services, forgetting: For
     services.group_context.add(overheard, overheard.text, keep=5)
     services.audit.add("command", "7", f"/x {WORD}")
     assert {"history", "panels", "prompts", "inbox", "group_context", "audit"} <= set(held(store))
-    assert "Deleted: 1 saved messages" in forget(forgetting, WORD.upper())
+    assert "Deleted: 1 saved message of" in forget(forgetting, WORD.upper())
     assert held(store) == []
     assert services.audit.verify().broken == ()
 
@@ -95,6 +95,24 @@ def test_what_is_not_over_stays(store: Store, services: Services, forgetting: Fo
     forget(forgetting, WORD)
     assert services.panels.get(panel_id) is not None
     assert len(services.history.matching("2", holds_words(WORD))) == 1
+
+
+def test_what_stays_is_said(services: Services, forgetting: Forgetting) -> None:
+    """Messages that the agent has not answered stay, and whoever asked is told how many; later they go too."""
+    events = [RawEvent(str(number), json.dumps({"data": number})) for number in range(3)]
+    services.inbox.put("1", events)
+    ids = [entry_id for entry_id, _ in services.inbox.unsorted(3)]
+    for number, entry_id in enumerate(ids):
+        text = f"a {WORD}" if number else "another"
+        services.inbox.open(entry_id, AgentEvent("1", str(number), "7", text, {"user": "ann"}))
+    assert forget(forgetting, WORD) == (
+        "Deleted: 0 saved messages of this chat, and the words of 0 records. "
+        "What the agent has not answered yet stays: 2 messages; repeat this once it has."
+    )
+    services.inbox.acknowledge([services.inbox.delivery_id(ids[1])])
+    assert "stays: 1 message;" in forget(forgetting, WORD)
+    services.inbox.acknowledge([services.inbox.delivery_id(ids[2])])
+    assert "stays" not in forget(forgetting, WORD)
 
 
 def test_short_words_and_many_messages_are_asked_about(services: Services, forgetting: Forgetting) -> None:
@@ -134,7 +152,7 @@ def test_only_what_was_counted_goes(services: Services, forgetting: Forgetting) 
         services.audit.add("tap", "7", f"{WORD} {number}")
         panel_id = services.panels.create("1", ((Button(WORD),),), ttl_s=60)
         services.panels.cancel(panel_id, "over")
-    assert "Deleted: 1 saved messages of this chat, and the words of 1 records" in forgetting.forget(
+    assert "Deleted: 1 saved message of this chat, and the words of 1 record." in forgetting.forget(
         "1", meant[0], "7", meant[1]
     )
     found = forgetting.find("1", WORD, "7")

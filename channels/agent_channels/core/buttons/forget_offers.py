@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agent_channels.core.buttons.panels import Panel
 from agent_channels.core.contract.outgoing import Button, Grid
-from agent_channels.core.i18n.messages import translate
+from agent_channels.core.i18n.messages import translate, translate_count
 
 __all__ = ["Until", "forget_grid", "is_forget_offer", "words_to_forget"]
 
@@ -28,7 +28,8 @@ class Until(NamedTuple):
 
 def forget_grid(words: str, count: int, until: Until) -> Grid:
     """Return the buttons: to delete what has these words in it, or to keep it."""
-    called = translate("button_forget", count=f"{count:,}") if count else translate("button_forget_records")
+    called = translate("button_forget", messages=translate_count("messages", count)) if count else ""
+    called = called or translate("button_forget_records")
     forget = Button(called, f"{_WORDS}{json.dumps([words, *until])}", "danger")
     return ((forget, Button(translate("button_forget_nothing"), _NOTHING)),)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from agent_channels.core.host.tool_words import PATH_ARGUMENTS, main_argument
 from agent_channels.core.settings.policy import PolicyRule, fits
@@ -43,6 +44,23 @@ PATH_MAX = 4096
 PLACES_MAX = 5_000
 # So many options between a program and what it is to do.
 OPTIONS_MAX = 16
+# Options by which a program that only reads writes a file or runs another one: of any program, of `find`, and letters
+# of some programs, which may stand together with others.
+_LONG_OPTIONS = (
+    "output", "outfile", "outdir", "output-file", "output-document", "output-dir", "output-directory", "in-place",
+    "inplace", "exec", "exec-batch", "to-command", "checkpoint-action", "use-compress-program",
+    "compress-program", "ext-diff", "upload-pack", "receive-pack", "open-files-in-pager", "rsh", "rsync-path", "pre",
+    "fix", "write", "delete",
+    "post-file", "upload-file", "remote-name", "dump-header", "cookie-jar", "trace", "trace-ascii", "log-file",
+)  # fmt: skip
+_WORD_OPTIONS = frozenset(
+    {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls", "-inplace"}
+)
+_LETTER_OPTIONS = {
+    "sort": "o", "sed": "i", "gsed": "i", "tar": "FI", "git": "O", "curl": "cDKoOT", "wget": "OoPi", "fd": "xX",
+    "tree": "o", "time": "o", "awk": "iof", "gawk": "iof", "yq": "i", "gofmt": "w", "prettier": "w", "eslint": "o",
+    "perl": "i", "rsync": "e", "less": "oO", "file": "C",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +112,11 @@ class HostRequest:
             # As a list of words it may be anything.
             return False
         return self.state_dir is None or not self._touches(self.state_dir)
+
+    def does_more(self, allowed: str) -> bool:
+        """Return whether a command has an option to write a file or run a program that a pattern does not name."""
+        command = self._command()
+        return command is not None and not _writing_options(command) <= _writing_options(allowed)
 
     def others(self) -> Iterator[str]:
         """Yield what a tool may work on beside its subject: every path, and of a server's tool every text as one."""
@@ -239,6 +262,25 @@ def _is_beyond(command: str) -> bool:
     return len(command) > COMMAND_MAX or options > OPTIONS_MAX
 
 
+def _writing_options(command: str) -> Counter[str]:
+    """Return the options of a command by which it writes or runs something, each as often as it stands there.
+
+    A long one may be written short, as far as it is unlike others. Which word is the program is not known.
+    """
+    words = _as_words(command).split()
+    letters = {letter for word in words for letter in _LETTER_OPTIONS.get(PurePosixPath(word).name, "")}
+    found = Counter[str]()
+    for word in words:
+        name = word.partition("=")[0]
+        if name.startswith("--"):
+            found.update({name} if any(one.startswith(name[2:]) for one in _LONG_OPTIONS) and name[2:] else ())
+        elif word in _WORD_OPTIONS:
+            found[word] += 1
+        elif word.startswith("-"):
+            found.update(f"-{letter}" for letter in letters.intersection(word[1:]))
+    return found
+
+
 def _as_words(command: str) -> str:
     return " ".join(_QUOTES.sub("", command).split())
 
@@ -274,7 +316,7 @@ def _matches(rule: PolicyRule, asked: HostRequest) -> bool:
         return False
     if rule.then == "allow":
         # What is looked up on the disk comes last.
-        simple = fits(asked.subject(), rule.match) and asked.is_simple()
+        simple = fits(asked.subject(), rule.match) and not asked.does_more(rule.match) and asked.is_simple()
         return simple and all(fits(other, rule.match) for other in asked.others())
     parts = asked.parts(from_start=rule.match.startswith("*"))
     return any(fits(part, rule.match) for part in parts)

@@ -77,13 +77,18 @@ TEXTS: dict[str, str] = {
         "/session forget WORDS – delete what is saved with all of these words in it"
     ),
     "session_forget_ask": (
-        "{count} saved messages of this chat have this in them, and so have {others} copies, questions and buttons, "
-        "and {records} records. Delete it all, as far as it is counted here? That cannot be undone."
+        "This chat has {messages} with this in them, {others} of copies, questions and buttons, and {records}. "
+        "Delete it all, as far as it is counted here? That cannot be undone."
     ),
-    "button_forget": "🗑 Forget {count} messages",
+    "button_forget": "🗑 Forget {messages}",
     "button_forget_records": "🗑 Forget it",
     "button_forget_nothing": "Keep them",
-    "session_forgotten": "Deleted: {count} saved messages of this chat, and the words of {records} records.",
+    "session_forgotten": "Deleted: {messages} of this chat, and the words of {records}.",
+    "session_forget_open": " What the agent has not answered yet stays: {messages}; repeat this once it has.",
+    "saved_messages_one": "1 saved message",
+    "saved_messages_many": "{count} saved messages",
+    "records_one": "1 record",
+    "records_many": "{count} records",
     "session_status": (
         "{client} (project {project}) has been reading this chat for {age}. Messages reach it by {mode}: {why}.\n"
         "{history}"

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from agent_channels.core.i18n import en
 from agent_channels.core.i18n.sentences import in_language
 
-__all__ = ["LANGUAGES", "localized", "set_language", "speak_here", "translate"]
+__all__ = ["LANGUAGES", "localized", "set_language", "speak_here", "translate", "translate_count"]
 
 # Language code -> module of its table, imported when it is chosen.
 LANGUAGES = {"en": "agent_channels.core.i18n.en", "zh-TW": "agent_channels.core.i18n.zh_tw"}
@@ -52,6 +52,11 @@ def _table(code: str, commands: str) -> Mapping[str, str]:
 def translate(key: str, **values: object) -> str:
     """Return the sentence `key` in the current language with its values; raise `KeyError` for an unknown key."""
     return (_here.get() or _texts)[key].format(**values)
+
+
+def translate_count(key: str, count: int) -> str:
+    """Return how many there are in words, such as `1 record`: the sentences are called `key`_one and `key`_many."""
+    return translate(f"{key}_{'one' if count == 1 else 'many'}", count=f"{count:,}")
 
 
 def localized(text: str) -> str:

@@ -69,13 +69,18 @@ TEXTS: dict[str, str] = {
         "/session forget 字詞 – 刪除保留的內容中包含所有這些字詞的部分"
     ),
     "session_forget_ask": (
-        "這個聊天保留的訊息中有 {count} 則包含這些字，另外還有 {others} 份副本、問題和按鈕，以及 {records} 筆紀錄。"
+        "這個聊天裡包含這些字的有 {messages}，另外還有 {others} 份副本、問題和按鈕，以及 {records}。"
         "要把這裡算到的全部刪除嗎？刪除後無法復原。"
     ),
-    "button_forget": "🗑 忘記 {count} 則訊息",
+    "button_forget": "🗑 忘記 {messages}",
     "button_forget_records": "🗑 忘記",
     "button_forget_nothing": "保留",
-    "session_forgotten": "已刪除這個聊天保留的訊息 {count} 則，以及 {records} 筆紀錄裡的文字。",
+    "session_forgotten": "已刪除這個聊天的 {messages}，以及 {records}裡的文字。",
+    "session_forget_open": "代理還沒有回覆的 {messages}仍然保留；等它回覆後再試一次。",
+    "saved_messages_one": "1 則保留的訊息",
+    "saved_messages_many": "{count} 則保留的訊息",
+    "records_one": "1 筆紀錄",
+    "records_many": "{count} 筆紀錄",
     "session_status": ("{client}（專案 {project}）讀這個聊天至今 {age}。訊息經由 {mode} 送達：{why}。\n{history}"),
     "session_unknown_client": "一個代理",
     "history_saved": "這個聊天保留的訊息：{count} 則，最早的是 {since}。",

@@ -33,6 +33,18 @@ TEXTS: dict[str, str] = {
     ),
     # The policy.
     "{rule} allows too much: name a tool and what it may do": "{rule} 允許太多：請寫出工具，以及它可以做什麼",
+    "line {line}: {problem}": "第 {line} 行：{problem}",
+    "{rule} never matches: {why}": "{rule} 永遠不會符合：{why}",
+    "hosts call this tool {tool}": "主程式把這個工具叫作 {tool}",
+    "a server's tool is called {tool}__TOOL, and all of them {tool}__*": (
+        "伺服器的工具叫作 {tool}__工具名稱，全部則寫成 {tool}__*"
+    ),
+    "{tool} works on an address, which begins with https://": "{tool} 處理的是網址，開頭是 https://",
+    "{path} cannot be read: line {line}: << puts in what stands elsewhere; write it out": (
+        "無法讀取 {path}：第 {line} 行的 << 會帶入別處的內容；請直接寫出來"
+    ),
+    "{path} cannot be read: line {line}: chat is {value}, which YAML reads as another number; write the id as the "
+    "platform has it": "無法讀取 {path}：第 {line} 行的 chat 是 {value}，YAML 會讀成另一個數字；請照平台上的 ID 書寫",
     "{rule} never matches, because {earlier} comes before it": "{rule} 永遠不會符合，因為 {earlier} 在它前面",
     "{path} cannot be read: line {line}: {key} is there a second time; keep one of them": (
         "無法讀取 {path}：第 {line} 行的 {key} 出現第二次；請只留一個"

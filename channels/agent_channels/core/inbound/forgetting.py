@@ -10,7 +10,7 @@ from agent_channels.core.buttons.offers import send_offer
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.contract.outgoing import Outgoing
-from agent_channels.core.i18n.messages import translate
+from agent_channels.core.i18n.messages import translate, translate_count
 from agent_channels.core.journal.history import holds_words
 from agent_channels.core.scheduling import FollowUp
 from agent_channels.core.services import Services
@@ -33,6 +33,8 @@ class Found:
     prompts: list[str]
     panels: list[str]
     records: list[int]
+    open_entries: int
+    """How many messages the agent has not answered yet: they stay, since somebody waits for an answer."""
     until: Until
 
     def has_to_be_asked(self, words: str) -> bool:
@@ -65,6 +67,7 @@ class Forgetting:
             services.prompts.matching(chat_id, holds, until.panels_at),
             services.panels.matching(chat_id, holds, until.panels_at),
             [one for one in records if one <= until.audit],
+            len(services.inbox.matching(chat_id, holds, is_open=True)),
             until,
         )
 
@@ -84,7 +87,10 @@ class Forgetting:
         outgoing = Outgoing(
             message.chat.id,
             translate(
-                "session_forget_ask", count=f"{count:,}", others=f"{others:,}", records=f"{len(found.records):,}"
+                "session_forget_ask",
+                messages=translate_count("saved_messages", count),
+                others=f"{others:,}",
+                records=translate_count("records", len(found.records)),
             ),
             # A command from a menu is no message.
             reply_to=message.message_id if message.answer_id is None else None,
@@ -116,7 +122,14 @@ class Forgetting:
             services.prompts.forget(found.prompts)
             services.panels.forget(found.panels)
             services.audit.forget(found.records, user_id)
-        return translate("session_forgotten", count=len(found.lines), records=len(found.records))
+        done = translate(
+            "session_forgotten",
+            messages=translate_count("saved_messages", len(found.lines)),
+            records=translate_count("records", len(found.records)),
+        )
+        if found.open_entries:
+            done += translate("session_forget_open", messages=translate_count("messages", found.open_entries))
+        return done
 
     async def empty_journal(self) -> None:
         """Leave nothing of it in the database's journal."""

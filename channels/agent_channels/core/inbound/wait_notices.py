@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import anyio
 
 from agent_channels.core.errors import StoreError
-from agent_channels.core.i18n.messages import translate
+from agent_channels.core.i18n.messages import translate, translate_count
 from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.inbox import Inbox
@@ -70,7 +70,7 @@ class WaitNotices:
 
 
 def _count(count: int) -> str:
-    return translate("messages_one") if count == 1 else translate("messages_many", count=count)
+    return translate_count("messages", count)
 
 
 def _messages(count: int) -> str:

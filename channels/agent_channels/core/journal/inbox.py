@@ -901,10 +901,11 @@ class Inbox:
                 (chat_id,),
             )
 
-    def matching(self, chat_id: str, wanted: Callable[[str], bool]) -> list[int]:
-        """Return the ids of what was said in a chat, is over and is `wanted`."""
+    def matching(self, chat_id: str, wanted: Callable[[str], bool], *, is_open: bool = False) -> list[int]:
+        """Return the ids of what was said in a chat, is `wanted`, and is over, or not yet."""
+        states = _OPEN if is_open else _OVER
         rows = self.store.rows(
-            f"SELECT id, content, meta FROM inbox WHERE chat_id = ? AND content IS NOT NULL AND state IN {_OVER}",
+            f"SELECT id, content, meta FROM inbox WHERE chat_id = ? AND content IS NOT NULL AND state IN {states}",
             chat_id,
         )
         # With the value of a button that was tapped, what was quoted, and the names of files.

@@ -38,6 +38,7 @@ from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load, renamed_settings
 from agent_channels.core.settings.paths import env_value, project_dir
+from agent_channels.core.settings.policy import policy_problems
 from agent_channels.core.settings.state_folder import is_trusted
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.watcher import StoreWatcher
@@ -255,6 +256,8 @@ async def open_runtime(
             named = env_value("CLAUDE_CODE_SESSION_ID", env.environ)
             session = named or session_name()
             services.sessions.record(session, client())
+            for problem in policy_problems(settings.policy, len(services.access.approvers())):
+                logger.warning("policy: %s", problem)
             services.audit.add("session start", session, f"{client() or 'unknown host'}, process {host_pid()}")
             if not named:
                 services.sessions.set_host(session, f"pid {host_pid()}")

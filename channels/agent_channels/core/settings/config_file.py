@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,8 @@ def _require_once(root: Any, path: Path) -> None:
     """
     rules = [item for key, node in root.value if key.value == "policy" and node.id == "sequence" for item in node.value]
     for mapping in (root, *(rule for rule in rules if rule.id == "mapping")) if rules else ():
+        for key, node in mapping.value:
+            _require_plain(key, node, path)
         names = [key for key, _ in mapping.value if key.id == "scalar"]
         for key in names:
             if any(key.value == other.value for other in names[: names.index(key)]):
@@ -105,6 +108,29 @@ def _require_once(root: Any, path: Path) -> None:
                         key=shorten_value(key.value),
                     )
                 )
+
+
+def _require_plain(key: Any, node: Any, path: Path) -> None:
+    """Raise `ConfigError` for what YAML does not read as it looks: `<<`, and a chat 012, which is 10."""
+    if key.tag == "tag:yaml.org,2002:merge":
+        raise ConfigError(
+            sentence(
+                "{path} cannot be read: line {line}: << puts in what stands elsewhere; write it out",
+                path=path,
+                line=key.start_mark.line + 1,
+            )
+        )
+    is_number = node.id == "scalar" and node.tag == "tag:yaml.org,2002:int"
+    if key.value == "chat" and is_number and not re.fullmatch(r"-?[1-9]\d*", node.value):
+        raise ConfigError(
+            sentence(
+                "{path} cannot be read: line {line}: chat is {value}, which YAML reads as another number; write the id "
+                "as the platform has it",
+                path=path,
+                line=node.start_mark.line + 1,
+                value=node.value,
+            )
+        )
 
 
 def _lines(root: Any) -> dict[str, tuple[int, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,12 @@ Verdict = Literal["allow", "deny", "ask"]
 _KEYS = ("tool", "match", "chat", "project", "then", "approvers", "ttl_s")
 _VERDICTS = ("allow", "deny", "ask")
 _LITERAL = re.compile(r"[\[?]")
+# The tools that work on a file or folder, and those that work on an address, as most hosts call them, and others.
+_OF_PATHS = frozenset({"Read", "Write", "Edit", "MultiEdit", "NotebookEdit", "NotebookRead", "LS"})
+_OF_ADDRESSES = frozenset({"WebFetch"})
+_KNOWN_TOOLS = _OF_PATHS | _OF_ADDRESSES | {"Bash", "Grep", "Glob", "WebSearch", "Task", "Skill", "TodoWrite"}
+# How no path is written once it is known where it leads.
+_NOT_REAL = re.compile(r"(?:^|/)\./|//|^~/|[^./]/\.\.(?:/|$)")
 APPROVERS_MAX, TTL_MIN_S, TTL_MAX_S = 10, 10.0, 86_400.0
 
 
@@ -47,6 +53,8 @@ class PolicyRule:
     ttl_s: float = 0.0
     unreadable: str = ""
     """The file or folder whose rules nobody can read; this one stands for them."""
+    line: int = field(default=0, compare=False)
+    """Where in its file it begins; 0: not known."""
 
     def describe(self) -> str:
         """Return the rule in a few words, for cards and records."""
@@ -89,15 +97,16 @@ def parse_policy(value: object) -> tuple[PolicyRule, ...]:
         if isinstance(given, PolicyRule):
             rules.append(given)
             continue
+        line = lines[number - 1] if number <= len(lines) else 0
         try:
-            rules.append(_parse_rule(number, given))
+            rules.append(_parse_rule(number, given, line))
         except ValueError as error:
-            place = f"line {lines[number - 1]}: " if number <= len(lines) else ""
+            place = f"line {line}: " if line else ""
             raise ValueError(f"{place}rule {number}: {error}") from None
     return tuple(rules)
 
 
-def _parse_rule(number: int, given: object) -> PolicyRule:
+def _parse_rule(number: int, given: object, line: int) -> PolicyRule:
     if not isinstance(given, dict):
         raise ValueError(f"it is {given!r}, not names with values, such as {{tool: Bash, then: ask}}")  # noqa: TRY004
     for key in given:
@@ -111,15 +120,24 @@ def _parse_rule(number: int, given: object) -> PolicyRule:
         raise ValueError(f"then is {then!r}; it must be allow, deny or ask")
     if then != "ask" and (extra := [key for key in ("approvers", "ttl_s") if key in given]):
         raise ValueError(f"{extra[0]} is for then: ask, and it has then: {then}")
+    tool, match, chat = _text(given, "tool", required=True), _text(given, "match") or "*", _text(given, "chat")
+    if tool in _OF_PATHS and (_NOT_REAL.search(match) or (then == "allow" and match.startswith("../"))):
+        raise ValueError(
+            f"match is {match!r}, but {tool} is compared with the path that is really meant, without ./, ../, // and "
+            "~: relative inside the project, such as src/*, and whole outside of it"
+        )
+    if re.fullmatch(r"[+-]?\d+", chat) and chat != str(int(chat)):
+        raise ValueError(f"chat is {chat!r}, and no id is written so; write {str(int(chat))!r} if that is meant")
     return PolicyRule(
         number,
-        _text(given, "tool", required=True),
+        tool,
         then,
-        _text(given, "match") or "*",
-        _text(given, "chat"),
+        match,
+        chat,
         _text(given, "project"),
         int(_number(given, "approvers", 1, 1, APPROVERS_MAX, whole=True)),
         _number(given, "ttl_s", 0.0, TTL_MIN_S, TTL_MAX_S),
+        line=line,
     )
 
 
@@ -150,28 +168,51 @@ def _number(
 
 def policy_problems(rules: tuple[PolicyRule, ...], approvers: int) -> list[str]:
     """Return a sentence for each rule that allows too much, never matches, or cannot be fulfilled by the approvers."""
+    return [
+        sentence("line {line}: {problem}", line=rule.line, problem=problem) if rule.line else problem
+        for index, rule in enumerate(rules)
+        for problem in _problems(rule, rules[:index], approvers)
+    ]
+
+
+def _problems(rule: PolicyRule, before: tuple[PolicyRule, ...], approvers: int) -> list[str]:
     problems: list[str] = []
-    for index, rule in enumerate(rules):
-        if rule.then == "allow" and (not _has_text(rule.tool) or not _has_text(rule.match)):
-            problems.append(sentence("{rule} allows too much: name a tool and what it may do", rule=rule.describe()))
-        if (earlier := next((one for one in rules[:index] if _covers_rule(one, rule)), None)) is not None:
-            problems.append(
-                sentence(
-                    "{rule} never matches, because {earlier} comes before it",
-                    rule=rule.describe(),
-                    earlier=earlier.describe(),
-                )
+    if rule.then == "allow" and (not _has_text(rule.tool) or not _has_text(rule.match)):
+        problems.append(sentence("{rule} allows too much: name a tool and what it may do", rule=rule.describe()))
+    if (earlier := next((one for one in before if _covers_rule(one, rule)), None)) is not None:
+        problems.append(
+            sentence(
+                "{rule} never matches, because {earlier} comes before it",
+                rule=rule.describe(),
+                earlier=earlier.describe(),
             )
-        if rule.then == "ask" and rule.approvers > approvers:
-            problems.append(
-                sentence(
-                    "{rule} cannot be allowed: it takes {needed} approvers, and there are {count}",
-                    rule=rule.describe(),
-                    needed=rule.approvers,
-                    count=approvers,
-                )
+        )
+    if rule.then == "ask" and rule.approvers > approvers:
+        problems.append(
+            sentence(
+                "{rule} cannot be allowed: it takes {needed} approvers, and there are {count}",
+                rule=rule.describe(),
+                needed=rule.approvers,
+                count=approvers,
             )
+        )
+    if (why := _why_never(rule)) is not None:
+        problems.append(sentence("{rule} never matches: {why}", rule=rule.describe(), why=why))
     return problems
+
+
+def _why_never(rule: PolicyRule) -> str | None:
+    """Return why a rule matches nothing that a host asks, if that is known."""
+    tool, begins = rule.tool, rule.match.partition("*")[0]
+    right = next((known for known in _KNOWN_TOOLS if known.lower() == tool.lower()), tool)
+    if right != tool:
+        return sentence("hosts call this tool {tool}", tool=right)
+    if tool.startswith("mcp__") and "*" not in tool and "__" not in tool.removeprefix("mcp__"):
+        return sentence("a server's tool is called {tool}__TOOL, and all of them {tool}__*", tool=tool)
+    addresses = ("http://", "https://")
+    if tool in _OF_ADDRESSES and not any(begins.startswith(one) or one.startswith(begins) for one in addresses):
+        return sentence("{tool} works on an address, which begins with https://", tool=tool)
+    return None
 
 
 def _has_text(pattern: str) -> bool:
