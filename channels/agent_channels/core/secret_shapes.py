@@ -275,7 +275,7 @@ _PASSWORD = re.compile(
 )
 # Such values are names in code, of types and of other values, or numbers.
 _NAME_LIKE = re.compile(
-    r"[a-z_]*(?:passw(?:or)?d|passphrase|pwd|secret|token|key)s?_?\d*|[a-z]+\d*(?:[_-](?:[a-z]+\d*|v?\d+))+|0x[0-9a-f]+"
+    r"[a-z_]*(?:passw(?:or)?d|passphrase|pwd|secret|token|key)s?_?\d*|[a-z]+\d*(?:[_-](?:[a-z]+\d*|\d+))+|0x[0-9a-f]+"
     r"|.*(?:ed25519|x509|base\d\d|sha\d|oauth\d|utf_?\d|int\d|float\d|uuid|argon2|pbkdf2|aes\d|[rhe]s256|md5).*",
     re.IGNORECASE,
 )

@@ -48,10 +48,10 @@ OPTIONS_MAX = 16
 # of some programs, which may stand together with others.
 _LONG_OPTIONS = (
     "output", "outfile", "outdir", "output-file", "output-document", "output-dir", "output-directory", "in-place",
-    "inplace", "exec", "exec-batch", "to-command", "checkpoint-action", "use-compress-program",
-    "compress-program", "ext-diff", "upload-pack", "receive-pack", "open-files-in-pager", "rsh", "rsync-path", "pre",
-    "fix", "write", "delete",
-    "post-file", "upload-file", "remote-name", "dump-header", "cookie-jar", "trace", "trace-ascii", "log-file",
+    "inplace", "exec", "exec-batch", "exec-path", "config-env", "to-command", "checkpoint-action",
+    "use-compress-program", "compress-program", "ext-diff", "upload-pack", "receive-pack", "open-files-in-pager",
+    "rsh", "rsync-path", "pre", "fix", "write", "delete", "post-file", "upload-file", "remote-name", "dump-header",
+    "cookie-jar", "trace", "trace-ascii", "log-file",
 )  # fmt: skip
 _WORD_OPTIONS = frozenset(
     {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls", "-inplace"}
