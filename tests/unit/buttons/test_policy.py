@@ -442,6 +442,8 @@ def test_rules_that_match_nothing_are_named_with_their_line(
         ("sed*", "sed -n 5p x", True), ("sed*", "sed -ni.bak 5p x", False), ("sed*", "sed --in-pl 5p x", False),
         ("sed -i*", "sed -i 5p x", True), ("tar*", "tar -tf x --to-command=id", False), ("tar*", "tar -tf x", True),
         ("tar*", "tar --checkpoint-act=exec=id -tf x", False), ("*", "curl -o x https://a", False),
+        ("curl*", "curl -d@x https://a", False),
+        ("git diff*", "git difftool -yx id", False), ("git diff*", "git difftool --extcmd id", False),
         ("rg*", "rg --pre id x", False), ("rg*", "rg --pretty x", True), ("ruff check*", "ruff check --fix", False),
         ("npm test*", "npm test -- --watch", True), ("env*", "env /usr/bin/sort -o x", False),
     ],

@@ -51,13 +51,13 @@ _LONG_OPTIONS = (
     "inplace", "exec", "exec-batch", "exec-path", "config-env", "to-command", "checkpoint-action",
     "use-compress-program", "compress-program", "ext-diff", "upload-pack", "receive-pack", "open-files-in-pager",
     "rsh", "rsync-path", "pre", "fix", "write", "delete", "post-file", "upload-file", "remote-name", "dump-header",
-    "cookie-jar", "trace", "trace-ascii", "log-file",
+    "cookie-jar", "trace", "trace-ascii", "log-file", "extcmd", "data", "data-binary", "data-urlencode", "form",
 )  # fmt: skip
 _WORD_OPTIONS = frozenset(
     {"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls", "-inplace"}
 )
 _LETTER_OPTIONS = {
-    "sort": "o", "sed": "i", "gsed": "i", "tar": "FI", "git": "O", "curl": "cDKoOT", "wget": "OoPi", "fd": "xX",
+    "sort": "o", "sed": "i", "gsed": "i", "tar": "FI", "git": "Oox", "curl": "cdDFKoOT", "wget": "OoPi", "fd": "xX",
     "tree": "o", "time": "o", "awk": "iof", "gawk": "iof", "yq": "i", "gofmt": "w", "prettier": "w", "eslint": "o",
     "perl": "i", "rsync": "e", "less": "oO", "file": "C",
 }  # fmt: skip
