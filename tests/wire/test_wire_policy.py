@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import yaml
 
@@ -15,16 +16,21 @@ POLICY = [
     {"tool": "Bash", "match": "git status", "then": "allow"},
     {"tool": "Bash", "match": "rm *", "then": "deny"},
     {"tool": "Bash", "match": "git push*", "then": "ask", "approvers": 2, "ttl_s": 60},
+    {"tool": "Deploy", "then": "ask", "approvers": 3},
 ]
 
 
 async def test_rules_answer_the_host_and_are_recorded(stage: Stage) -> None:
-    """A rule that allows or denies asks nobody; one that asks shows a card that names it, and counts two people."""
+    """A rule that allows or denies asks nobody; one that asks shows a card that names it, and counts two people.
+
+    That there are too few approvers for a rule is said at the start, with its line.
+    """
     stage.config(grace_s=0, policy=POLICY)
     ann, bob = stage.person(), stage.person("bob")
     for person in (ann, bob):
         await stage.cli("access", "telegram", "approver", "add", str(person.id))
-    await stage.reading()
+    host = await stage.reading()
+    assert re.search(r"policy: line \d+: rule 4 .* it takes 3 approvers, and there are 2", host.log())
     async with Hooks(stage) as hooks:
         allowed = await hooks.run("permission", tool_name="Bash", tool_input={"command": "git status"})
         assert '"behavior": "allow"' in allowed.out
