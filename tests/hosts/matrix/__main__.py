@@ -3,6 +3,7 @@
 python -m tests.hosts.matrix                 all of them, each installed by exact version: an hour
 python -m tests.hosts.matrix copilot sdk     these
 python -m tests.hosts.matrix --hold 0 sdk    without finding out how long a call may take
+python -m tests.hosts.matrix --only tap_after_cancel kimi    one step alone; the row keeps the rest
 
 The results go into tests/hosts/matrix/measured.json; `python -m tests.support.reference` makes the tables from it.
 """
@@ -15,6 +16,7 @@ import datetime as dt
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,20 @@ from players import PLAYERS, Player, Seat  # noqa: E402 - as above
 
 HOLD_S = 310.0
 AT_ONCE = 3
+STEPS = (
+    "connects",
+    "talks",
+    "waits",
+    "reads_all",
+    "tap_after_exit",
+    "tap_after_return",
+    "tap_after_cancel",
+    "tap_after_timeout",
+)
 
 
-async def measure(player: Player, folder: Path, hold_s: float) -> dict[str, Any]:
-    """Plays the journey with one host or client; returns its row."""
+async def measure(player: Player, folder: Path, hold_s: float, steps: Sequence[str] = STEPS) -> dict[str, Any]:
+    """Plays the journey, or some of its steps, with one host or client; returns its row."""
     async with TelegramSandbox(TOKEN) as tg, Stage(tg, folder) as stage:
         del stage.env["CHANNELS_CLAIM"]
         seat, ann = Seat(stage), stage.person()
@@ -47,16 +59,7 @@ async def measure(player: Player, folder: Path, hold_s: float) -> dict[str, Any]
             hasty=lambda: player.start(seat.hasty(), seat.server()),
             acks=player.stateless,
         )
-        cells = await journey.play(
-            journey.connects,
-            journey.talks,
-            journey.waits,
-            journey.reads_all,
-            journey.tap_after_exit,
-            journey.tap_after_return,
-            journey.tap_after_cancel,
-            journey.tap_after_timeout,
-        )
+        cells = await journey.play(*(getattr(journey, step) for step in steps))
         known = heard(seat.tap)
         methods = known.pop("methods")
         return {
@@ -70,7 +73,7 @@ async def measure(player: Player, folder: Path, hold_s: float) -> dict[str, Any]
             "cancels": "notifications/cancelled" in methods,
             "cells": {name: {"good": not why, **({"why": why} if why else {})} for name, why in cells.items()},
             "ask_took_s": journey.ask_took_s,
-            "limits": await limits(player, seat, hold_s),
+            "limits": await limits(player, seat, hold_s) if steps == STEPS else {},
         }
 
 
@@ -87,7 +90,7 @@ async def limits(player: Player, seat: Seat, hold_s: float) -> dict[str, Any]:
     return found
 
 
-async def run(names: list[str], hold_s: float) -> int:
+async def run(names: list[str], hold_s: float, steps: Sequence[str] = STEPS) -> int:
     """Measures these; writes each row once it is there."""
     console, turn, failed = Console(), asyncio.Semaphore(AT_ONCE), 0
 
@@ -97,7 +100,7 @@ async def run(names: list[str], hold_s: float) -> int:
             console.print(f"{player.title} {player.version} ...")
             with tempfile.TemporaryDirectory(prefix=f"ac-{player.name}-", ignore_cleanup_errors=True) as folder:
                 try:
-                    row = await measure(player, Path(folder), hold_s)
+                    row = await measure(player, Path(folder), hold_s, steps)
                 except pytest.skip.Exception as error:
                     failed += 1
                     console.print(f"{player.title}: {error}", markup=False)
@@ -120,7 +123,9 @@ def write(row: dict[str, Any]) -> None:
     rows = {known["name"]: known for known in read_measured()}
     before = rows.get(row["name"], {})
     if row["version"] == before.get("version"):
-        row["limits"] = {**before.get("limits", {}), **row["limits"]}
+        row |= {part: {**before.get(part, {}), **row[part]} for part in ("cells", "limits")}
+        row["ask_took_s"] = row["ask_took_s"] or before.get("ask_took_s")
+        row |= {flag: row[flag] or before.get(flag, False) for flag in ("probes_first", "cancels")}
     rows[row["name"]] = row
     order = [name for name in PLAYERS if name in rows]
     MEASURED.write_text(json.dumps([rows[name] for name in order], indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -135,11 +140,12 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PLAYERS)}; default: all")
     parser.add_argument("--hold", type=float, default=HOLD_S, metavar="SECONDS", help="the longest call that is tried")
+    parser.add_argument("--only", action="append", choices=STEPS, metavar="STEP", help=f"of {', '.join(STEPS)}")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.names if name not in PLAYERS]
     if unknown:
         parser.error(f"there is no {', '.join(unknown)}")
-    return asyncio.run(run(chosen.names or list(PLAYERS), chosen.hold))
+    return asyncio.run(run(chosen.names or list(PLAYERS), chosen.hold, chosen.only or STEPS))
 
 
 if __name__ == "__main__":
