@@ -28,8 +28,9 @@ class Until(NamedTuple):
 
 def forget_grid(words: str, count: int, until: Until) -> Grid:
     """Return the buttons: to delete what has these words in it, or to keep it."""
-    called = translate("button_forget", messages=translate_count("messages", count)) if count else ""
-    called = called or translate("button_forget_records")
+    called = translate("button_forget_records")
+    if count:
+        called = translate("button_forget", messages=translate_count("messages", count))
     forget = Button(called, f"{_WORDS}{json.dumps([words, *until])}", "danger")
     return ((forget, Button(translate("button_forget_nothing"), _NOTHING)),)
 
