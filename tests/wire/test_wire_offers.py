@@ -109,7 +109,6 @@ async def test_a_backlog_that_comes_at_once_goes_in_order(tmp_path: Path) -> Non
     shown = Shown()
     async with way(tmp_path) as one, anyio.create_task_group() as group:
         one.deliver_to(shown.push, group)
-        group.start_soon(one.pipeline.run)
         await anyio.wait_all_tasks_blocked()
         for first in (1, 81, 161):
             assert await one.take([event(first + n) for n in range(80)])

@@ -59,10 +59,8 @@ from agent_channels.core.services import Services
 __all__ = ["Batch", "InboundPipeline", "Unsortable"]
 
 logger = logging.getLogger(__name__)
-# So many are sorted in one transaction: of many that come at once, the first reach the host before the last are sorted.
-BATCH_MAX = 20
-# The host is told before anything else follows, which would slow the push: it takes this many turns of the event loop,
-# and one more for each further message.
+BATCH_MAX = 100
+# The host is told before anything else follows, which would slow the push: it takes this many turns of the event loop.
 # Turns are counted, and no event is awaited: a host that does not read must not hold the journal up.
 HAND_OVER_TURNS = 4
 
@@ -238,7 +236,7 @@ class InboundPipeline:
             trace.record()
         self._delivery.hand_over(batch.claimed)
         try:
-            for _ in range(HAND_OVER_TURNS + len(batch.claimed) - 1 if batch.claimed else 0):
+            for _ in range(HAND_OVER_TURNS if batch.claimed else 0):
                 await anyio.lowlevel.checkpoint()
         finally:
             for follow_up in batch.follow_ups:
