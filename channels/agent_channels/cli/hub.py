@@ -291,7 +291,7 @@ def _line(name: str, text: str) -> str:
 def _project_line(one: dict[str, Any]) -> str:
     does = state_words(one)
     if one["waiting"]:
-        does = joined([does, counted(one["waiting"], "message waits", "messages wait")], ", ")
+        does = joined([does, counted(one["waiting"], "message waits", "messages wait")])
     line = sentence(
         "{does} ({folder} on {machine})", does=does, folder=label(one["folder"]), machine=label(one["machine"])
     )

@@ -140,9 +140,9 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
     Shape: address, project, name (null if the project has not joined), reader (null if nobody ever read, or {machine,
     pid, folder, project, since, state, error, epoch, left_s}), waiting and undecided (counts), unclaimed (count of the
     last while that no project was there for), keepers (a list of {machine, pid, projects, silent_s}; those projects it
-    may start), projects (a list of {project, name, machine, folder, state, silent_s, waiting}).
+    may start), projects (a list of {project, name, machine, folder, state, silent_s, heard_at, waiting}).
     """
-    waiting, members = await hub.events.waiting(), await hub.members.read()
+    waiting, members, now = await hub.events.waiting(), await hub.members.read(), time.time()
     return {
         "address": str(hub.address),
         "project": hub.project,
@@ -168,6 +168,7 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
                 "folder": member.folder,
                 "state": member.state,
                 "silent_s": round(member.silent_s, 1),
+                "heard_at": epoch_iso(now - member.silent_s),
                 "waiting": waiting.get(member.project, 0),
             }
             for member in members
@@ -177,7 +178,7 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
 
 def state_words(one: Mapping[str, Any]) -> str:
     """Return what a project does, as `hub_facts` has it, in words."""
-    heard = local_time(epoch_iso(time.time() - one["silent_s"]) or "")
+    heard = local_time(one["heard_at"])
     match one["state"]:
         case "dead":
             return sentence("not answering, its process has ended; last heard of at {time}", time=heard)
