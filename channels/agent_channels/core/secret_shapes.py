@@ -365,8 +365,8 @@ def find_secrets(text: str, *, by_name: bool = True, unseen: bool = True) -> lis
             FoundSecret(places[one.start], places[one.end - 1] + 1, one.kind) for one in _search(seen, by_name=by_name)
         ]
     if "%" in text and _CODED.search(text):
-        plain, places = _uncoded(text)
-        found += [FoundSecret(places[one.start], places[one.end], one.kind) for one in _search(plain, by_name=by_name)]
+        plain, starts = _uncoded(text)
+        found += [FoundSecret(starts[one.start], starts[one.end], one.kind) for one in _search(plain, by_name=by_name)]
     return _apart(found) if len(found) > 1 else found
 
 
