@@ -25,7 +25,7 @@ def placeholders(text: str) -> set[str]:
 
 
 def calls() -> Iterator[tuple[str, str, set[str]]]:
-    """(file and line, key, names of the values) of every call of `translate` with a literal key."""
+    """(file and line, key, names of the values) of every call of `translate` and `translate_count` with a literal key."""
     for path in sorted(SOURCE.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         if "i18n.messages import" not in source:
@@ -34,6 +34,9 @@ def calls() -> Iterator[tuple[str, str, set[str]]]:
             match node:
                 case ast.Call(ast.Name("translate"), [ast.Constant(str(key))], keywords):
                     yield f"{path.name}:{node.lineno}", key, {str(word.arg) for word in keywords}
+                case ast.Call(ast.Name("translate_count"), [ast.Constant(str(key)), _]):
+                    for counted in ("one", "many"):
+                        yield f"{path.name}:{node.lineno}", f"{key}_{counted}", {"count"}
 
 
 @pytest.fixture
