@@ -35,7 +35,7 @@ async def test_words_are_forgotten_everywhere(stage: Stage) -> None:
     async with asyncio.timeout(20):
         while "Deleted: 3 saved messages" not in (said := (await ann.next_message())["text"]):
             pass
-    assert "the words of 1 records" in said
+    assert "the words of 1 record." in said
     with Store.open(stage.state) as store:
         services = Services.of(store)
         kept = [line.text for line in services.history.page(str(ann.id), 99) or []]
@@ -62,7 +62,7 @@ async def test_one_letter_is_asked_about_first(stage: Stage) -> None:
     for label, kept in (("Keep them", 2), ("🗑 Forget 2 messages", 0)):
         ann.send("/session forget z")
         async with asyncio.timeout(20):
-            while "2 saved messages of this chat have this in them" not in (asked := await ann.next_message())["text"]:
+            while "This chat has 2 saved messages with this in them" not in (asked := await ann.next_message())["text"]:
                 pass
         with Store.open(stage.state) as store:
             assert len(Services.of(store).history.matching(str(ann.id), holds_words("z"))) == 2
