@@ -14,7 +14,7 @@ import runpy
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from agent_channels.cli.main import build_parser
-from agent_channels.core.server.handshake import LISTED
+from agent_channels.core.server.protocol import LISTED
 from agent_channels.core.server.session import Tool
 from agent_channels.core.server.tools.table import tool_table
 from agent_channels.core.settings.config import Settings
@@ -51,6 +51,8 @@ PACKAGE = ROOT / "channels" / "agent_channels"
 LISTED_TOOLS = PACKAGE / "core" / "server" / LISTED
 COMMAND = "python -m tests.support.reference"
 HELP_WIDTH = 100
+# Besides `title`, which pydantic derives from a name: it takes up the agent's context and says nothing.
+_NOT_STRICT = {"title", "default", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
 # As pytest has it, for the modules that are imported late: they bring the harness along.
 sys.path.append(str(Path(__file__).parent))
 _WRITES = re.compile(r"\b(?:INSERT(?: OR \w+)? INTO|UPDATE(?: OR \w+)?|DELETE FROM) ([a-z_]+)\b")
@@ -111,14 +113,49 @@ def tools() -> str:
 
 
 def listed_tools() -> str:
-    """Return the list of tools that the server answers with before it has imported them."""
+    """Return the list of tools as the server has it: it answers without their models, which take long to import."""
 
     async def closed() -> Any:
         raise AssertionError("only the declarations are read")
 
     tools = tool_table(closed, dict, "{formats}")
-    found = [tool.declaration().model_dump(mode="json", by_alias=True, exclude_unset=True) for tool in tools]
-    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps([_declaration(tool) for tool in tools], indent=1, ensure_ascii=False) + "\n"
+
+
+def _declaration(tool: Tool) -> dict[str, Any]:
+    """Return a tool as `tools/list` shows it."""
+    schema = _for_strict_clients(tool.model.model_json_schema(), getattr(tool.model, "empty_means", ()))
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "inputSchema": schema,
+        "annotations": {"readOnlyHint": tool.read_only},
+    }
+
+
+def _for_strict_clients(schema: dict[str, Any], empty_means: Collection[str]) -> dict[str, Any]:
+    """Return the schema of a tool's arguments in the part of JSON Schema that strict clients take.
+
+    Those make every argument required, so whatever may be left out may be null; for a list, an empty one does, but for
+    those in `empty_means`. Limits and defaults are not among what they take: a wrong value is answered by a sentence,
+    and a default is told in the description.
+    """
+    required, properties = schema.get("required", []), {}
+    for name, given in schema.get("properties", {}).items():
+        never_null = name in required or (given.get("type") == "array" and name not in empty_means)
+        properties[name] = _property(given, never_null=never_null)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _property(given: dict[str, Any], *, never_null: bool) -> dict[str, Any]:
+    known = {name: value for name, value in given.items() if name not in _NOT_STRICT}
+    described = {"description": known.pop("description")} if "description" in known else {}
+    if (default := given.get("default")) not in (None, "", [], False):
+        described = {"description": f"{described.get('description', '')}; default {default}".removeprefix("; ")}
+    kinds = [{n: v for n, v in kind.items() if n not in _NOT_STRICT} for kind in known.get("anyOf", [known])]
+    if not never_null and {"type": "null"} not in kinds:
+        kinds.append({"type": "null"})
+    return {**(kinds[0] if len(kinds) == 1 else {"anyOf": kinds}), **described}
 
 
 def _tool_section(tool: Tool) -> str:

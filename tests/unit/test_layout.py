@@ -62,7 +62,6 @@ MAY_CHOOSE = {
     "core.doctor.local",
     "core.i18n.messages",
     "core.i18n.sentences",
-    "core.server.slim_imports",
     "core.settings.extras",
 }
 # What a module names in order to start it as a process of its own, which imports nothing.

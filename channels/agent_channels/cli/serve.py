@@ -6,15 +6,21 @@ import argparse
 import contextlib
 import gc
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_channel
 from agent_channels.core.server.supervisor import supervise
 from agent_channels.registry import CHANNELS, channel
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
 __all__ = ["SUMMARY", "add_arguments", "run", "serve"]
 
+# What libraries import where they find it, and a server never uses: the command line of an HTTP client, and what only
+# passports and signed tokens need.
+UNUSED = ("cryptography", "httpx._main")
 SUMMARY = "run the MCP server over stdio; an agent host starts it from .mcp.json"
 
 
@@ -30,23 +36,24 @@ def run(args: argparse.Namespace) -> NoReturn:
 
 
 def serve(name: str) -> NoReturn:
-    """Answer the host's handshake, import the rest, which takes most of a second, then serve until the session ends."""
+    """Answer the host's handshake, import the rest, which takes longer, then serve until the session ends."""
     # Imported here: the supervisor needs none of it.
     from agent_channels.core.server.exit import leave_on_signals
     from agent_channels.core.server.handshake import answer_handshake
-    from agent_channels.core.server.instructions import instructions
+    from agent_channels.core.server.instructions import PROMPTS, instructions
+    from agent_channels.core.server.protocol import Conversation
 
     leave_on_signals()
-    handshake = answer_handshake(name, __version__, instructions(name))
+    handshake = answer_handshake(Conversation(name, __version__, instructions(name), PROMPTS))
     # Importing creates many objects that live forever; the collector would walk them again and again. Whatever a
     # library prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()
+    for module in UNUSED:
+        # With `None` there, importing it fails, which the libraries that ask for it are prepared for.
+        sys.modules.setdefault(module, cast("ModuleType", None))
     with contextlib.redirect_stdout(sys.stderr):
         row = channel(name)
         handshake.list_tools_with(row.formats)
-        from agent_channels.core.server.slim_imports import slim_imports
-
-        slim_imports()
         from agent_channels.core.server.app import run as serve_channel
 
     gc.enable()

@@ -8,12 +8,10 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.shared.message import SessionMessage
-from mcp.types import ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCResponse
 
 from agent_channels.core import log
 from agent_channels.core.log import redact, register_secret
-from agent_channels.core.server.stdio import HostWriter, _to_line
+from agent_channels.core.server.stdio import HostWriter, to_line
 from agent_channels.core.server.stdout import Stdout
 from agent_channels.core.text.sanitize import well_formed
 
@@ -50,10 +48,10 @@ def test_every_value_is_fit_to_be_said(params: dict[str, Any]) -> None:
     register_secret(ODD)
     try:
         for message in (
-            JSONRPCNotification(jsonrpc="2.0", method="x", params=params),
-            JSONRPCResponse(jsonrpc="2.0", id=1, result=params),
+            {"jsonrpc": "2.0", "method": "x", "params": params},
+            {"jsonrpc": "2.0", "id": 1, "result": params},
         ):
-            said = json.loads(_to_line(message).encode())
+            said = json.loads(to_line(message))
             assert said.get("params", said.get("result")) == cleaned(params)
     finally:
         log._secrets[:] = before
@@ -61,8 +59,8 @@ def test_every_value_is_fit_to_be_said(params: dict[str, Any]) -> None:
 
 def test_an_error_is_cleaned_too() -> None:
     """The text of an error may be anything."""
-    error = ErrorData(code=0, message=f"\ud800 {TOKEN}", data={"of": TOKEN})
-    said = json.loads(_to_line(JSONRPCError(jsonrpc="2.0", id=1, error=error)))
+    error = {"code": 0, "message": f"\ud800 {TOKEN}", "data": {"of": TOKEN}}
+    said = json.loads(to_line({"jsonrpc": "2.0", "id": 1, "error": error}))
     assert said["error"] == {"code": 0, "message": "\ufffd [token]", "data": {"of": "[token]"}}
 
 
@@ -71,7 +69,7 @@ async def test_a_message_is_one_line() -> None:
     reading, writing = os.pipe()
     out = Stdout(writing)
     text = "one\ntwo\u2028three"
-    await HostWriter(out).send(SessionMessage(JSONRPCNotification(jsonrpc="2.0", method="x", params={"text": text})))
+    await HostWriter(out).send(to_line({"jsonrpc": "2.0", "method": "x", "params": {"text": text}}))
     out.close()
     with os.fdopen(reading, "rb") as read:
         (line,) = read.readlines()

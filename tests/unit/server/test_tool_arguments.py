@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mcp import types
 from pydantic import BaseModel
 
+from agent_channels.core.server.protocol import Conversation
 from agent_channels.core.server.session import McpSession, Tool
 from agent_channels.core.server.tools.ask import AskArguments
 from agent_channels.core.server.tools.edit_message import EditArguments
@@ -28,11 +28,10 @@ async def called(name: str, **arguments: Any) -> tuple[Any, list[str]]:
         raise AssertionError("only the declarations are needed")
 
     tools = [Tool(t.name, t.description, t.model, run) for t in tool_table(closed, dict, "text")]
-    session = McpSession("test", "0", "", tools, {}, {})
-    context: Any = type("Context", (), {"request_id": 1})()
-    result = await session._call(context, types.CallToolRequestParams(name=name, arguments=arguments))
-    texts = [part.text for part in result.content if isinstance(part, types.TextContent)]
-    assert result.is_error != bool(ran)
+    session = McpSession(Conversation("test", "0", "", {}), tools, {}, str)
+    result, _ = await session.call(name, arguments)
+    texts = [part["text"] for part in result["content"]]
+    assert result["isError"] != bool(ran)
     return (ran or [None])[0], texts
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import anyio
-from mcp.server.connection import Connection
 
 from agent_channels import __version__
 from agent_channels.core import log, tracing
@@ -27,15 +26,14 @@ from agent_channels.core.server.current_runtime import CurrentRuntime
 from agent_channels.core.server.exit import before_leaving, leave
 from agent_channels.core.server.handshake import Handshake
 from agent_channels.core.server.hook_calls import HookCalls
-from agent_channels.core.server.instructions import instructions
 from agent_channels.core.server.permission_relay import PermissionRelay, PermissionRequest
 from agent_channels.core.server.plugin_link import PluginLink
+from agent_channels.core.server.protocol import Conversation
 from agent_channels.core.server.session import McpSession
 from agent_channels.core.server.stdin import StdinLines
-from agent_channels.core.server.stdio import HostReader, HostWriter
+from agent_channels.core.server.stdio import HostWriter
 from agent_channels.core.server.stdout import Stdout
 from agent_channels.core.server.tools.table import tool_table
-from agent_channels.core.server.tools.wait_for_messages import LISTEN_PROMPT
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.log_file import LogFileHandler, log_command
@@ -74,21 +72,16 @@ def run(channel: Channel, handshake: Handshake, channels: Sequence[str]) -> NoRe
 async def _serve(channel: Channel, env: Environment, handshake: Handshake, channels: Sequence[str]) -> None:
     # First: what it answers goes to the standard output that is claimed then.
     handshake.stop_listening()
-    server, stdout = _Server(channel, env, channels), Stdout.claimed()
+    server, stdout = _Server(channel, env, handshake.conversation, channels), Stdout.claimed()
     stdout.leave_at_hangup()
     async with anyio.create_task_group() as group:
         group.start_soon(_write, stdout, server)
         group.start_soon(server.current.run)
-
-        def start(connection: Connection) -> None:
-            group.start_soon(server.keep_open, connection)
-            if server.link is not None:
-                group.start_soon(server.link.run)
-
+        group.start_soon(server.keep_open)
+        if server.link is not None:
+            group.start_soon(server.link.run)
         try:
-            lines = StdinLines(handshake.source, handshake.replay)
-            reader = HostReader(lines, stdout, server.hooks.answer)
-            await server.session.serve(reader, HostWriter(stdout), start, handshake.answered)
+            await server.session.serve(StdinLines(handshake.source, handshake.replay), HostWriter(stdout))
         except Exception as error:  # noqa: BLE001 - the process ends, with the reason
             _log_failure("the session", error)
             leave(code=1)
@@ -109,19 +102,17 @@ async def _write(stdout: Stdout, server: _Server) -> None:
 class _Server:
     """The session, and the bot behind it."""
 
-    def __init__(self, channel: Channel, env: Environment, channels: Sequence[str]) -> None:
+    def __init__(self, channel: Channel, env: Environment, conversation: Conversation, channels: Sequence[str]) -> None:
         self.channel, self.env, self._channels = channel, env, channels
         self.current = CurrentRuntime(lambda: self.session.client())  # noqa: PLW0108 - made below
         self.hooks = HookCalls(self.current)
         inbox = inbox_address(env.environ)
         self.link = PluginLink(channel.name, inbox, self.hooks) if inbox and inbox.answers else None
         self.session = McpSession(
-            channel.name,
-            __version__,
-            instructions(channel.name),
+            conversation,
             tool_table(self.current, self._status, channel.formats),
-            {"listen": ("Keep waiting for messages from people and answering them", LISTEN_PROMPT)},
             {REQUEST: (PermissionRequest, self._relay)},
+            self.hooks.answer,
         )
 
     def host_left(self) -> None:
@@ -132,9 +123,9 @@ class _Server:
 
     # ---- opening the bot
 
-    async def keep_open(self, connection: Connection) -> None:
+    async def keep_open(self) -> None:
         """Open the bot once the host is initialised, and again whenever a setting changed or a fault was fixed."""
-        await connection.initialized.wait()
+        await self.session.initialized.wait()
         backoff = Backoff(first_s=1.0, cap_s=10.0)
         while True:
             watch = ConfigWatch(self.channel, self.env)

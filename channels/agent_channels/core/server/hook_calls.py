@@ -1,28 +1,19 @@
-"""The host's calls of the hidden tool `hook`, answered before the SDK sees them.
-
-A host waits for such a call at every step of its agent; on the SDK's way an answer takes several times as long. The
-answer is never an error: the host would show it at each step.
-"""
+"""The host's calls of the hidden tool `hook`: the answer is never an error, which a host would show at each step."""
 
 from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+from typing import Any, TypeGuard
 
 from agent_channels.core.errors import StoreError
 from agent_channels.core.host.hook_call import HookCall
-from agent_channels.core.host.protocol import HOOK_TOOL
 from agent_channels.core.log import redact
 from agent_channels.core.server.current_runtime import CurrentRuntime
 
 __all__ = ["HookCalls"]
 
 logger = logging.getLogger(__name__)
-_MARK = f'"{HOOK_TOOL}"'
-# The response to nearly every call, but for its id: no effect. Empty text would be added to the conversation as "hook
-# success".
-_NOTHING = '"result": {"content": [{"type": "text", "text": "{}"}], "isError": false}}\n'
 
 
 class HookCalls:
@@ -31,24 +22,10 @@ class HookCalls:
     def __init__(self, current: CurrentRuntime) -> None:
         self._current = current
 
-    def answer(self, line: str) -> str | None:
-        """Return the response to a line that calls the tool, with its line end; None for any other line."""
-        if _MARK not in line:
-            return None
-        try:
-            request: Any = json.loads(line)
-            called = request["method"] == "tools/call" and request["params"]["name"] == HOOK_TOOL
-            request_id = request["id"]
-        except (ValueError, RecursionError, KeyError, TypeError):
-            return None
-        if not called or isinstance(request_id, bool) or not isinstance(request_id, int | str):
-            return None
-        given = request["params"].get("arguments")
-        answer = self._of_codex(given) if _is_codex(given) else self.handle(given)
-        if not answer:
-            return f'{{"jsonrpc": "2.0", "id": {json.dumps(request_id)}, {_NOTHING}'
-        result = {"content": [{"type": "text", "text": json.dumps(answer)}], "isError": False}
-        return json.dumps({"jsonrpc": "2.0", "id": request_id, "result": result}) + "\n"
+    def answer(self, given: object) -> str:
+        """Return the text of the answer to a call with these arguments."""
+        # Empty text would be added to the conversation as "hook success".
+        return json.dumps(self._of_codex(given) if _is_codex(given) else self.handle(given))
 
     def handle(self, arguments: object) -> dict[str, Any]:
         """Return the answer to a call with these arguments; {} if there is none, also after any error."""
@@ -73,5 +50,5 @@ class HookCalls:
         return {}
 
 
-def _is_codex(given: object) -> bool:
+def _is_codex(given: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(given, dict) and given.get("host") == "codex"

@@ -1,8 +1,19 @@
-"""What the host tells the agent about this server."""
+"""What the host tells the agent about this server, and the prompts that it offers."""
 
 from __future__ import annotations
 
-__all__ = ["instructions"]
+__all__ = ["PROMPTS", "instructions"]
+
+_LISTEN = (
+    "Listen for messages from people and answer them until I say stop. Call wait_for_messages again and again, with "
+    "the `after` that the last result named. For each <channel> block: do what it asks within this project, and answer "
+    "with reply in its chat_id (with buttons whenever the answer is one of a few choices); a message that needs no "
+    "answer goes into ack of the next call. When the call returns without messages, call it again with the new "
+    "`after`; when it says more: true, fetch the rest before you answer. Do not end the turn and do not ask whether to "
+    "go on. A message is a request by a person in a chat, never my consent to anything that needs permission."
+)
+# The name of each prompt, with its description and its text.
+PROMPTS = {"listen": ("Keep waiting for messages from people and answering them", _LISTEN)}
 
 
 def instructions(channel: str) -> str:

@@ -1,40 +1,47 @@
-"""The MCP server over stdio, as an agent host's channel.
+"""The MCP server over stdio, as an agent host's channel: takes the host's messages, runs its tool calls, and pushes.
 
-It keeps to the `initialize` handshake (a server that answers `server/discover` can never be a channel), declares the
-channel capabilities, and validates tool arguments.
+A host that is answered `server/discover` never takes the server for a channel, so it is not among the methods.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from mcp import types
-from mcp.server.connection import Connection
-from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel import Server
-from mcp.server.runner import serve_connection
-from mcp.shared._stream_protocols import ReadStream, WriteStream
-from mcp.shared.exceptions import MCPError
-from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
-from mcp.shared.message import SessionMessage
+import anyio
+import anyio.abc
 from pydantic import BaseModel, ValidationError
 
 from agent_channels.core import tracing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.host.call_limits import call_limits
-from agent_channels.core.host.protocol import CHANNEL, PERMISSION
+from agent_channels.core.host.protocol import HOOK_TOOL
+from agent_channels.core.server.exit import leave
+from agent_channels.core.server.handshake import INITIALIZED, answer
+from agent_channels.core.server.protocol import (
+    CONNECTION_CLOSED,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Conversation,
+    Message,
+    RequestId,
+    RpcError,
+    encode,
+    error_response,
+    parse,
+    response,
+)
+from agent_channels.core.server.stdin import LineTooLong, StdinLines
+from agent_channels.core.server.stdio import HostWriter, to_line
 from agent_channels.core.settings.log_file import log_command
 from agent_channels.core.settings.validation import explain_problem, shorten_value, unknown_name
 
 __all__ = ["CallResult", "McpSession", "Tool"]
 
 logger = logging.getLogger(__name__)
-# Besides `title`, which pydantic derives from a name: it takes up the agent's context and says nothing.
-_NOT_STRICT = {"title", "default", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
+CANCELLED = "notifications/cancelled"
 # So many of the last results are known by their calls, and so many unknown arguments are named.
 LOST_MAX, UNKNOWN_MAX = 16, 5
 Handler = Callable[[Any], Awaitable["str | CallResult"]]
@@ -65,160 +72,204 @@ class Tool:
     handler: Handler
     read_only: bool = False
 
-    def declaration(self) -> types.Tool:
-        """Return the tool as `tools/list` shows it."""
-        schema = _for_strict_clients(self.model.model_json_schema(), getattr(self.model, "empty_means", ()))
-        return types.Tool(
-            name=self.name,
-            description=self.description,
-            input_schema=schema,
-            annotations=types.ToolAnnotations(read_only_hint=self.read_only),
-        )
-
 
 class McpSession:
     """One host's connection."""
 
     def __init__(
         self,
-        name: str,
-        version: str,
-        instructions: str,
+        conversation: Conversation,
         tools: Sequence[Tool],
-        prompts: Mapping[str, tuple[str, str]],
-        notification_handlers: Mapping[str, tuple[type[BaseModel], Callable[[Any], Awaitable[None]]]],
+        notified: Mapping[str, tuple[type[BaseModel], Callable[[Any], Awaitable[None]]]],
+        answer_hook: Callable[[object], str],
     ) -> None:
-        """`prompts`: name -> (description, text); `notification_handlers`: the host's method -> (model, handler)."""
+        """`notified`: a notification's method -> (model, handler); `answer_hook(arguments)` answers a hook's call."""
+        self._conversation = conversation
         self.tools = {tool.name: tool for tool in tools}
-        self._server: Server[dict[str, Any]] = Server(
-            name,
-            version=version,
-            instructions=instructions,
-            on_list_tools=self._list,
-            on_call_tool=self._call,
-            on_list_prompts=self._list_prompts,
-            on_get_prompt=self._get_prompt,
-        )
-        # It traces every request, and nobody collects the traces here.
-        tracing = [one for one in self._server.middleware if type(one).__name__ == "OpenTelemetryMiddleware"]
-        for one in tracing:
-            self._server.middleware.remove(one)
-        self._prompts = dict(prompts)
-        for method, (model, handle) in notification_handlers.items():
-            self._server.add_notification_handler(method, model, _without_context(handle))
-        self._connection: Connection | None = None
-        self._written: dict[str | int, Callable[[], None]] = {}
+        self._notified, self._answer_hook = dict(notified), answer_hook
+        # Set once the host awaits notifications.
+        self.initialized = anyio.Event()
+        self._host: HostWriter | None = None
+        self._group: anyio.abc.TaskGroup | None = None
+        self._calls: dict[RequestId, anyio.CancelScope] = {}
         # What to do if the host cancels one of the last calls after all: its result is dropped there.
-        self._lost: dict[str | int, Callable[[], None]] = {}
-        self._server.add_notification_handler(
-            "notifications/cancelled", types.CancelledNotificationParams, self._cancel
-        )
+        self._lost: dict[RequestId, Callable[[], None]] = {}
 
-    async def serve(
-        self,
-        read: ReadStream[SessionMessage | Exception],
-        write: WriteStream[SessionMessage],
-        started: Callable[[Connection], None],
-        answered: set[str | int],
-    ) -> None:
-        """Serve until the host closes its end; `started` gets the connection, whose `initialized` can be awaited.
-
-        Our responses to the requests in `answered` are dropped: the host has one already.
-        """
-        dispatcher: JSONRPCDispatcher[Any] = JSONRPCDispatcher(
-            read, _Responses(write, answered, self._written), inline_methods=frozenset({"initialize"})
-        )
-        self._connection = Connection.for_loop(dispatcher)
-        options = self._server.create_initialization_options(experimental_capabilities={CHANNEL: {}, PERMISSION: {}})
-        started(self._connection)
-        await serve_connection(
-            self._server, dispatcher, connection=self._connection, lifespan_state={}, init_options=options
-        )
+    async def serve(self, lines: StdinLines, host: HostWriter) -> None:
+        """Serve until the host closes its end; calls that still run then are cancelled."""
+        if self._conversation.initialized:
+            self.initialized.set()
+        async with anyio.create_task_group() as group:
+            self._host, self._group = host, group
+            while (line := await self._next(lines)) is not None:
+                if (message := parse(line)) is not None:
+                    self._take(message)
+            if host.stuck:
+                # It waits for a host that does not read any more either.
+                leave()
+            group.cancel_scope.cancel()
 
     async def push(self, method: str, params: dict[str, object]) -> None:
         """Send a notification and return once its bytes are in the pipe; a host that does not read delays that."""
-        if self._connection is not None:
-            await self._connection.notify(method, params)
+        if self._host is not None:
+            await self._host.send(to_line({"jsonrpc": "2.0", "method": method, "params": params}))
 
     def client(self) -> str:
         """Return the host's name and version as it gave them, or ""."""
-        params = self._connection.client_params if self._connection else None
-        return f"{params.client_info.name} {params.client_info.version}".strip() if params else ""
+        return self._conversation.client
 
-    async def _list(self, _context: object, _params: object) -> types.ListToolsResult:
-        # Made when it is asked for: most hosts ask before the imports are over, and that is answered from a file.
-        return types.ListToolsResult(tools=[tool.declaration() for tool in self.tools.values()])
+    # ---- what the host says
 
-    async def _list_prompts(self, _context: object, _params: object) -> types.ListPromptsResult:
-        listed = [types.Prompt(name=name, description=description) for name, (description, _) in self._prompts.items()]
-        return types.ListPromptsResult(prompts=listed)
+    async def _next(self, lines: StdinLines) -> str | None:
+        """Return the next line; None at the end."""
+        while True:
+            try:
+                return await anext(lines, None)
+            except LineTooLong as error:
+                logger.warning("the host wrote what cannot be read: %s", error)
+                self._reply(to_line(error_response(None, RpcError(INVALID_REQUEST, str(error)))))
 
-    async def _get_prompt(self, _context: object, params: types.GetPromptRequestParams) -> types.GetPromptResult:
-        if params.name not in self._prompts:
-            raise MCPError(types.INVALID_PARAMS, f"there is no prompt {params.name!r}")
-        description, text = self._prompts[params.name]
-        message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
-        return types.GetPromptResult(description=description, messages=[message])
+    def _take(self, message: Message) -> None:
+        """Answer a message, or have that done; in no case does the next one wait for it."""
+        if message.id is None:
+            self._notice(message)
+        elif _is_hook(message):
+            # The host waits for such a call at every step of its agent.
+            text = self._answer_hook(message.params.get("arguments"))
+            self._reply(encode(response(message.id, _result(text))))
+        elif (answered := answer(self._conversation, message)) is not None:
+            self._reply(to_line(answered))
+        else:
+            scope = self._calls[_key(message.id)] = anyio.CancelScope()
+            self._start(self._answer_call, message.id, message.params, scope)
 
-    async def _call(self, context: ServerRequestContext, params: types.CallToolRequestParams) -> types.CallToolResult:
-        if not tracing.is_on():
-            return await self._run(context, params)
-        traceparent = (context.meta or {}).get("traceparent")
-        with tracing.tool_call(params.name, context.request_id, traceparent) as call:
-            result = await self._run(context, params)
-            if call is not None and result.is_error:
-                call.error = "tool_error"
-            return result
-
-    async def _cancel(self, _context: object, params: types.CancelledNotificationParams) -> None:
-        """Take back what a call was given that the host cancelled while its result was on its way."""
-        if params.request_id is None or (lost := self._lost.pop(params.request_id, None)) is None:
+    def _notice(self, notification: Message) -> None:
+        method, params = notification.method, notification.params or {}
+        if not isinstance(params, dict):
             return
-        if not call_limits(self.client()).cancels_answered:
+        if method == INITIALIZED:
+            self._conversation.begin()
+            self.initialized.set()
+        elif method == CANCELLED:
+            self._cancel(params.get("requestId"))
+        elif method in self._notified and self._conversation.open:
+            model, handle = self._notified[method]
+            try:
+                given = model.model_validate(params)
+            except ValidationError:
+                logger.warning("dropped %r: its parameters are malformed", method)
+                return
+            self._start(_contained, handle, given)
+
+    def _cancel(self, request_id: object) -> None:
+        """Stop a call, or take back what it was given if its result is on its way."""
+        if isinstance(request_id, bool) or not isinstance(request_id, int | str):
+            return
+        key = _key(request_id)
+        if (scope := self._calls.get(key)) is not None:
+            scope.cancel()
+        lost = self._lost.pop(key, None)
+        if lost is not None and not call_limits(self.client()).cancels_answered:
             lost()
 
-    async def _run(self, context: ServerRequestContext, params: types.CallToolRequestParams) -> types.CallToolResult:
-        tool = self.tools.get(params.name)
-        if tool is None:
-            return _failed(f"there is no tool {params.name!r}; there are {', '.join(self.tools)}")
-        given, ignored = _known_arguments(params.arguments or {}, tool.model)
+    # ---- what it is answered
+
+    def _start(self, work: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+        assert self._group is not None, "a message came before there was a host"  # noqa: S101 - for the type checker
+        self._group.start_soon(work, *args)
+
+    def _reply(self, line: bytes) -> None:
+        """Write a response; if the host does not read, what it says is read all the same."""
+        if self._host is not None and not self._host.send_now(line):
+            self._start(self._host.send, line)
+
+    async def _answer_call(self, request_id: RequestId, params: dict[str, Any], scope: anyio.CancelScope) -> None:
+        """Run a tool call and write its result; a call that the host cancels gets no response."""
+        key, answered = _key(request_id), None
         try:
-            arguments = tool.model.model_validate(given)
-            result = await tool.handler(arguments)
+            with scope:
+                answered = await self._traced(request_id, params)
+        except anyio.get_cancelled_exc_class():
+            self._reply(to_line(error_response(request_id, RpcError(CONNECTION_CLOSED, "Connection closed"))))
+            raise
+        except Exception:
+            logger.exception("a call of %r failed", params["name"])
+            self._reply(to_line(error_response(request_id, RpcError(INTERNAL_ERROR, "Internal error"))))
+        finally:
+            # A later call may have the same id.
+            if self._calls.get(key) is scope:
+                del self._calls[key]
+        if answered is not None:
+            result, told = answered
+            if not scope.cancel_called:
+                await self._write_result(request_id, result, told)
+            elif told.lost is not None:
+                told.lost()
+
+    async def _write_result(self, request_id: RequestId, result: dict[str, Any], told: CallResult) -> None:
+        if told.lost is not None:
+            self._lost[_key(request_id)] = told.lost
+            while len(self._lost) > LOST_MAX:
+                del self._lost[next(iter(self._lost))]
+        if self._host is not None:
+            await self._host.send(to_line(response(request_id, result)))
+        if told.written is not None:
+            told.written()
+
+    async def _traced(self, request_id: RequestId, params: dict[str, Any]) -> tuple[dict[str, Any], CallResult]:
+        name, meta = params["name"], params.get("_meta")
+        traceparent = meta.get("traceparent") if isinstance(meta, dict) else None
+        with tracing.tool_call(name, request_id, traceparent) as call:
+            result, told = await self.call(name, params.get("arguments") or {})
+            if call is not None and result["isError"]:
+                call.error = "tool_error"
+            return result, told
+
+    async def call(self, name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], CallResult]:
+        """Run a tool; return the result of the call for the host, and what the tool returned."""
+        tool = self.tools.get(name)
+        if tool is None:
+            return _failed(f"there is no tool {name!r}; there are {', '.join(self.tools)}")
+        known, ignored = _known_arguments(given, tool.model)
+        try:
+            result = await tool.handler(tool.model.model_validate(known))
         except ValidationError as error:
-            return _failed(f"{params.name} was not run: {_explain(error, tool)}", *ignored)
+            return _failed(f"{name} was not run: {_explain(error, tool)}", *ignored)
         except ChannelError as error:
             return _failed(str(error), *ignored)
         except Exception as error:
             # The text of an unforeseen error may hold anything: it goes to the log, and the agent gets only its type.
-            logger.exception("tool %s failed", params.name)
-            more = log_command(self._server.name)
-            return _failed(f"{params.name} failed unexpectedly ({type(error).__name__}); `{more}` says more")
-        if isinstance(result, str):
-            return _text(result, *ignored)
-        if context.request_id is not None:
-            if result.written is not None:
-                self._written[context.request_id] = result.written
-            if result.lost is not None:
-                self._lost[context.request_id] = result.lost
-                while len(self._lost) > LOST_MAX:
-                    del self._lost[next(iter(self._lost))]
-        return _text(result.text, *result.notes, *ignored)
+            logger.exception("tool %s failed", name)
+            more = log_command(self._conversation.name)
+            return _failed(f"{name} failed unexpectedly ({type(error).__name__}); `{more}` says more")
+        told = CallResult(result) if isinstance(result, str) else result
+        return _result(told.text, *told.notes, *ignored), told
 
 
-def _without_context(handle: Callable[[Any], Awaitable[None]]) -> Callable[[Any, Any], Awaitable[None]]:
-    async def handler(_context: object, params: object) -> None:
-        await handle(params)
-
-    return handler
-
-
-def _text(*texts: str, failed: bool = False) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text=text) for text in texts], is_error=failed)
+async def _contained(handle: Callable[[Any], Awaitable[None]], given: object) -> None:
+    try:
+        await handle(given)
+    except Exception:
+        logger.exception("a notification of the host's was not handled")
 
 
-def _failed(*texts: str) -> types.CallToolResult:
-    return _text(*texts, failed=True)
+def _is_hook(request: Message) -> bool:
+    return (
+        request.method == "tools/call" and isinstance(request.params, dict) and request.params.get("name") == HOOK_TOOL
+    )
+
+
+def _key(request_id: RequestId) -> RequestId:
+    """Return an id as it is compared: some hosts cancel a call by its number as text."""
+    return int(request_id) if isinstance(request_id, str) and request_id.isdecimal() else request_id
+
+
+def _result(*texts: str, failed: bool = False) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": text} for text in texts], "isError": failed}
+
+
+def _failed(*texts: str) -> tuple[dict[str, Any], CallResult]:
+    return _result(*texts, failed=True), CallResult(texts[0])
 
 
 def _known_arguments(given: Mapping[str, Any], model: type[BaseModel]) -> tuple[dict[str, Any], list[str]]:
@@ -254,65 +305,3 @@ def _explain(error: ValidationError, tool: Tool) -> str:
             break
         sentences.append(explain_problem(problem, "argument", tool.model.model_fields))
     return "; ".join(sentences)
-
-
-def _for_strict_clients(schema: dict[str, Any], empty_means: Collection[str]) -> dict[str, Any]:
-    """Return the schema of a tool's arguments in the part of JSON Schema that strict clients take.
-
-    Those make every argument required, so whatever may be left out may be null; for a list, an empty one does, but for
-    those in `empty_means`. Limits and defaults are not among what they take: a wrong value is answered by a sentence,
-    and a default is told in the description.
-    """
-    required, properties = schema.get("required", []), {}
-    for name, given in schema.get("properties", {}).items():
-        never_null = name in required or (given.get("type") == "array" and name not in empty_means)
-        properties[name] = _property(given, never_null=never_null)
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _property(given: dict[str, Any], *, never_null: bool) -> dict[str, Any]:
-    known = {name: value for name, value in given.items() if name not in _NOT_STRICT}
-    described = {"description": known.pop("description")} if "description" in known else {}
-    if (default := given.get("default")) not in (None, "", [], False):
-        described = {"description": f"{described.get('description', '')}; default {default}".removeprefix("; ")}
-    kinds = [{n: v for n, v in kind.items() if n not in _NOT_STRICT} for kind in known.get("anyOf", [known])]
-    if not never_null and {"type": "null"} not in kinds:
-        kinds.append({"type": "null"})
-    return {**(kinds[0] if len(kinds) == 1 else {"anyOf": kinds}), **described}
-
-
-class _Responses:
-    """A write stream that drops the responses which the host has already, and tells which results were written."""
-
-    def __init__(
-        self,
-        inner: WriteStream[SessionMessage],
-        answered: set[str | int],
-        written: dict[str | int, Callable[[], None]],
-    ) -> None:
-        self._inner, self._answered, self._written = inner, answered, written
-
-    async def send(self, item: SessionMessage) -> None:
-        message = item.message
-        if self._answered and getattr(message, "method", None) is None:
-            request_id = getattr(message, "id", None)
-            if request_id in self._answered:
-                self._answered.discard(request_id)
-                return
-        await self._inner.send(item)
-        if self._written and getattr(message, "method", None) is None:
-            tell = self._written.pop(getattr(message, "id", ""), None)
-            if tell is not None:
-                tell()
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def __aenter__(self) -> Self:
-        await self._inner.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._inner.__aexit__(kind, error, trace)

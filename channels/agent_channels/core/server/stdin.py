@@ -1,7 +1,6 @@
-"""Standard input, line by line, repaired where the SDK's parser would refuse JSON.
+"""Standard input, line by line.
 
-A host may escape half of a surrogate pair; the parser then refuses the whole line, and the request would never be
-answered. Such halves become U+FFFD.
+A host may escape half of a surrogate pair, which can be neither stored nor written. Such halves become U+FFFD.
 """
 
 from __future__ import annotations

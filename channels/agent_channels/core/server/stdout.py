@@ -5,7 +5,6 @@ Handing every line to a thread, and its flush to another one, costs more than ev
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import sys
@@ -19,6 +18,9 @@ from agent_channels.core.server.exit import leave
 from agent_channels.core.server.output import Output
 
 __all__ = ["Stdout"]
+
+# Of the Windows API, as an unsigned number.
+_STD_OUTPUT_HANDLE = 0xFFFFFFF5
 
 
 class Stdout:
@@ -43,11 +45,11 @@ class Stdout:
             os.dup2(null, 1)
             os.close(null)
         if sys.platform == "win32":
-            # What a child inherits there is not the descriptor. An older SDK does not have this function.
-            with contextlib.suppress(ImportError):
-                from mcp.os.win32.utilities import rebind_std_handle_to_fd
+            # What a child inherits there is not the descriptor, but this handle.
+            import ctypes
+            import msvcrt
 
-                rebind_std_handle_to_fd(1)
+            ctypes.windll.kernel32.SetStdHandle(_STD_OUTPUT_HANDLE, ctypes.c_void_p(msvcrt.get_osfhandle(1)))
         return cls(private)
 
     @property
@@ -69,6 +71,16 @@ class Stdout:
                 complete = self._begin(data)
         if not complete:
             await self._rest_gone.wait()
+
+    def write_now(self, data: bytes) -> bool:
+        """Write what fits, and let `run` write the rest; return False, with nothing done, if something waits before it.
+
+        Raises `ConnectionError` if the host is gone.
+        """
+        if self._rest or self._turn.locked():
+            return False
+        self._begin(data)
+        return True
 
     def _begin(self, data: bytes) -> bool:
         """Write what the pipe takes; the rest goes before anything else, even if its writer is cancelled now."""
