@@ -35,7 +35,8 @@ def _to_array(value: object) -> object:
 class Arguments(BaseModel):
     """A tool's arguments: the model is the schema an agent sees and the value the tool gets."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built at the first call: a start waits for none of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     # Optional arguments with the empty value that says something there.
     empty_means: ClassVar[Mapping[str, object]] = MappingProxyType({})
 
