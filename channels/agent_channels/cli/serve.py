@@ -41,10 +41,10 @@ def serve(name: str) -> NoReturn:
     from agent_channels.core.server.exit import leave_on_signals
     from agent_channels.core.server.handshake import answer_handshake
     from agent_channels.core.server.instructions import PROMPTS, instructions
-    from agent_channels.core.server.protocol import Conversation
+    from agent_channels.core.server.protocol import McpConversation
 
     leave_on_signals()
-    handshake = answer_handshake(Conversation(name, __version__, instructions(name), PROMPTS))
+    handshake = answer_handshake(McpConversation(name, __version__, instructions(name), PROMPTS))
     # Importing creates many objects that live forever; the collector would walk them again and again. Whatever a
     # library prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()

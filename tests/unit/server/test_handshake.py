@@ -13,7 +13,7 @@ import pytest
 from agent_channels.core.server import handshake as module
 from agent_channels.core.server.handshake import Handshake
 from agent_channels.core.server.instructions import PROMPTS
-from agent_channels.core.server.protocol import Conversation
+from agent_channels.core.server.protocol import McpConversation
 from agent_channels.core.server.stdin import Source
 
 
@@ -38,7 +38,7 @@ def test_what_needs_no_channel_is_answered_while_the_rest_is_imported(monkeypatc
         b'{"jsonrpc":"2.0","id":5,"method":"resources/list"}\n',
         b'{"jsonrpc":"2.0","id":"three","method":"tools/list","params":{}}\n',
     ]
-    conversation = Conversation("telegram", "1.2.3", "", PROMPTS)
+    conversation = McpConversation("telegram", "1.2.3", "", PROMPTS)
     conversation.open = True
     handshake = Handshake(conversation, Source(reading))
     handshake.listen()

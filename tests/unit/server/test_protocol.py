@@ -14,8 +14,8 @@ from agent_channels.core.server.protocol import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     VERSIONS,
-    Conversation,
-    Message,
+    HostMessage,
+    McpConversation,
     RpcError,
     parse,
 )
@@ -28,18 +28,18 @@ INITIALIZE: dict[str, Any] = {
 
 
 @pytest.fixture
-def begun() -> Conversation:
+def begun() -> McpConversation:
     """A conversation with a host that sent `initialize`."""
-    conversation = Conversation("telegram", "1.2.3", instructions("telegram"), PROMPTS)
+    conversation = McpConversation("telegram", "1.2.3", instructions("telegram"), PROMPTS)
     conversation.formats = "plain"
-    conversation.answer(Message("initialize", INITIALIZE, 1))
+    conversation.answer(HostMessage("initialize", INITIALIZE, 1))
     return conversation
 
 
-def refused(conversation: Conversation, method: str, params: Any = None) -> int:
+def refused(conversation: McpConversation, method: str, params: Any = None) -> int:
     """The code of the error that a request is answered by."""
     with pytest.raises(RpcError) as caught:
-        conversation.answer(Message(method, params, 1))
+        conversation.answer(HostMessage(method, params, 1))
     return caught.value.code
 
 
@@ -51,8 +51,8 @@ def test_it_knows_every_revision_with_a_handshake() -> None:
 @pytest.mark.parametrize("asked", [*VERSIONS, "2026-07-28", "1999-01-01"])
 def test_the_revision_is_the_hosts_or_the_latest(asked: str) -> None:
     """A host that asks for one without a handshake, or for one that there never was, is offered the latest."""
-    conversation = Conversation("telegram", "1.2.3", "", {})
-    answer = conversation.answer(Message("initialize", {**INITIALIZE, "protocolVersion": asked}, 1))
+    conversation = McpConversation("telegram", "1.2.3", "", {})
+    answer = conversation.answer(HostMessage("initialize", {**INITIALIZE, "protocolVersion": asked}, 1))
     assert answer is not None
     assert answer["protocolVersion"] == (asked if asked in VERSIONS else VERSIONS[-1])
     assert conversation.client == "claude-code 2.1.328"
@@ -68,9 +68,9 @@ def test_the_revision_is_the_hosts_or_the_latest(asked: str) -> None:
         ("prompts/get", {"name": "listen"}, types.GetPromptResult),
     ],
 )
-def test_the_sdk_reads_every_result_whole(begun: Conversation, method: str, params: Any, model: Any) -> None:
+def test_the_sdk_reads_every_result_whole(begun: McpConversation, method: str, params: Any, model: Any) -> None:
     """The SDK's client takes each, and what it makes of it has all that was said."""
-    result = begun.answer(Message(method, params, 1))
+    result = begun.answer(HostMessage(method, params, 1))
     read = model.model_validate(result, by_name=False)
     assert read.model_dump(mode="json", by_alias=True, exclude_unset=True) == result
 
@@ -78,8 +78,8 @@ def test_the_sdk_reads_every_result_whole(begun: Conversation, method: str, para
 @pytest.mark.parametrize("method", ["tools/list", "tools/call", "prompts/list", "prompts/get"])
 def test_nothing_but_a_ping_is_answered_before_initialize(method: str) -> None:
     """Whatever else there is gets an error; so does an `initialize` that does not say who is there."""
-    conversation = Conversation("telegram", "1.2.3", "", PROMPTS)
-    assert conversation.answer(Message("ping", None, 1)) == {}
+    conversation = McpConversation("telegram", "1.2.3", "", PROMPTS)
+    assert conversation.answer(HostMessage("ping", None, 1)) == {}
     assert refused(conversation, method, {"name": "listen"}) == INVALID_PARAMS
     for missing in INITIALIZE:
         params = {name: value for name, value in INITIALIZE.items() if name != missing}
@@ -88,14 +88,14 @@ def test_nothing_but_a_ping_is_answered_before_initialize(method: str) -> None:
     assert conversation.client == ""
     # Some hosts say only that they are there.
     conversation.begin()
-    assert conversation.answer(Message("prompts/list", None, 2)) is not None
+    assert conversation.answer(HostMessage("prompts/list", None, 2)) is not None
 
 
 @pytest.mark.parametrize("method", ["server/discover", "resources/list", "logging/setLevel", "", "tools/List"])
-def test_other_methods_are_not_there(begun: Conversation, method: str) -> None:
+def test_other_methods_are_not_there(begun: McpConversation, method: str) -> None:
     """A host that is answered `server/discover` would not take the server for a channel."""
     assert refused(begun, method) == METHOD_NOT_FOUND
-    assert refused(Conversation("telegram", "1", "", {}), method) == METHOD_NOT_FOUND
+    assert refused(McpConversation("telegram", "1", "", {}), method) == METHOD_NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -109,29 +109,29 @@ def test_other_methods_are_not_there(begun: Conversation, method: str) -> None:
         ("prompts/get", {"name": "no such"}),
     ],
 )
-def test_malformed_parameters_are_refused(begun: Conversation, method: str, params: Any) -> None:
+def test_malformed_parameters_are_refused(begun: McpConversation, method: str, params: Any) -> None:
     """Whatever is wrong with them, the request is answered."""
     assert refused(begun, method, params) == INVALID_PARAMS
 
 
-def test_a_tool_call_is_the_channels(begun: Conversation) -> None:
+def test_a_tool_call_is_the_channels(begun: McpConversation) -> None:
     """With arguments, with null, and without."""
     for params in ({"name": "x", "arguments": {}}, {"name": "x", "arguments": None}, {"name": "x"}):
-        assert begun.answer(Message("tools/call", params, 1)) is None
+        assert begun.answer(HostMessage("tools/call", params, 1)) is None
 
 
 @pytest.mark.parametrize("request_id", [0, -1, 2**70, "", "7"])
 def test_a_request_has_a_number_or_a_text_as_id(request_id: Any) -> None:
     """Both come back as they are."""
     line = json.dumps({"jsonrpc": "2.0", "id": request_id, "method": "ping"})
-    assert parse(line) == Message("ping", None, request_id)
+    assert parse(line) == HostMessage("ping", None, request_id)
 
 
 @pytest.mark.parametrize("request_id", [None, True, 1.5, [1], {}])
 def test_any_other_id_is_none(request_id: Any) -> None:
     """Nobody could be answered by it: it is a notification."""
     found = parse(json.dumps({"jsonrpc": "2.0", "id": request_id, "method": "ping"}))
-    assert found == Message("ping", None, None)
+    assert found == HostMessage("ping", None, None)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from pydantic import BaseModel
 
-from agent_channels.core.server.protocol import CONNECTION_CLOSED, INTERNAL_ERROR, INVALID_REQUEST, Conversation
+from agent_channels.core.server.protocol import CONNECTION_CLOSED, INTERNAL_ERROR, INVALID_REQUEST, McpConversation
 from agent_channels.core.server.session import CallResult, McpSession, Tool
 from agent_channels.core.server.stdin import LineTooLong, StdinLines
 from agent_channels.core.server.stdio import HostWriter
@@ -117,7 +117,7 @@ class Tools:
 async def serving(tools: Tools) -> AsyncIterator[tuple[FakeHost, McpSession]]:
     """A session that a host has opened; it ends with the block."""
     host = FakeHost()
-    conversation = Conversation("telegram", "1", "", {})
+    conversation = McpConversation("telegram", "1", "", {})
     conversation.open = True
     session = McpSession(conversation, tools.table(), {}, lambda given: json.dumps({"given": given}))
     with anyio.fail_after(20):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from agent_channels.core.server.protocol import Conversation
+from agent_channels.core.server.protocol import McpConversation
 from agent_channels.core.server.session import McpSession, Tool
 from agent_channels.core.server.tools.ask import AskArguments
 from agent_channels.core.server.tools.edit_message import EditArguments
@@ -28,7 +28,7 @@ async def called(name: str, **arguments: Any) -> tuple[Any, list[str]]:
         raise AssertionError("only the declarations are needed")
 
     tools = [Tool(t.name, t.description, t.model, run) for t in tool_table(closed, dict, "text")]
-    session = McpSession(Conversation("test", "0", "", {}), tools, {}, str)
+    session = McpSession(McpConversation("test", "0", "", {}), tools, {}, str)
     result, _ = await session.call(name, arguments)
     texts = [part["text"] for part in result["content"]]
     assert result["isError"] != bool(ran)

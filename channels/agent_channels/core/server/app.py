@@ -28,7 +28,7 @@ from agent_channels.core.server.handshake import Handshake
 from agent_channels.core.server.hook_calls import HookCalls
 from agent_channels.core.server.permission_relay import PermissionRelay, PermissionRequest
 from agent_channels.core.server.plugin_link import PluginLink
-from agent_channels.core.server.protocol import Conversation
+from agent_channels.core.server.protocol import McpConversation
 from agent_channels.core.server.session import McpSession
 from agent_channels.core.server.stdin import StdinLines
 from agent_channels.core.server.stdio import HostWriter
@@ -102,7 +102,9 @@ async def _write(stdout: Stdout, server: _Server) -> None:
 class _Server:
     """The session, and the bot behind it."""
 
-    def __init__(self, channel: Channel, env: Environment, conversation: Conversation, channels: Sequence[str]) -> None:
+    def __init__(
+        self, channel: Channel, env: Environment, conversation: McpConversation, channels: Sequence[str]
+    ) -> None:
         self.channel, self.env, self._channels = channel, env, channels
         self.current = CurrentRuntime(lambda: self.session.client())  # noqa: PLW0108 - made below
         self.hooks = HookCalls(self.current)

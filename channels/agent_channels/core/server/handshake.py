@@ -15,8 +15,8 @@ from agent_channels.core.server.exit import leave
 from agent_channels.core.server.protocol import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
-    Conversation,
-    Message,
+    HostMessage,
+    McpConversation,
     RpcError,
     encode,
     error_response,
@@ -35,7 +35,7 @@ INITIALIZED = "notifications/initialized"
 class Handshake:
     """The conversation so far, the rest of stdin, and the lines read from it that the session has to see."""
 
-    conversation: Conversation
+    conversation: McpConversation
     source: Source
     replay: list[bytes] = field(default_factory=list)
     _listening: threading.Thread | None = None
@@ -89,7 +89,7 @@ class Handshake:
             waits = True
         os.close(stopped)
 
-    def _answer(self, request: Message) -> bool:
+    def _answer(self, request: HostMessage) -> bool:
         if request.method == "tools/list":
             self._known.wait()
             if not self.conversation.formats:
@@ -101,7 +101,7 @@ class Handshake:
         return answered is not None
 
 
-def answer(conversation: Conversation, request: Message) -> dict[str, Any] | None:
+def answer(conversation: McpConversation, request: HostMessage) -> dict[str, Any] | None:
     """Return the response to a request; None for a tool call, which is the channel's."""
     try:
         result = conversation.answer(request)
@@ -112,7 +112,7 @@ def answer(conversation: Conversation, request: Message) -> dict[str, Any] | Non
     return None if result is None else response(request.id, result)
 
 
-def answer_handshake(conversation: Conversation) -> Handshake:
+def answer_handshake(conversation: McpConversation) -> Handshake:
     """Answer on stdin and stdout until the host has opened the conversation, then go on beside the caller."""
     handshake = Handshake(conversation, Source(_take_stdin()))
     while not conversation.open:

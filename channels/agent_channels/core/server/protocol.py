@@ -20,8 +20,8 @@ __all__ = [
     "LISTED",
     "METHOD_NOT_FOUND",
     "VERSIONS",
-    "Conversation",
-    "Message",
+    "HostMessage",
+    "McpConversation",
     "RequestId",
     "RpcError",
     "encode",
@@ -42,7 +42,7 @@ METHODS = frozenset({"ping", "tools/list", "tools/call", "prompts/list", "prompt
 RequestId = int | str
 
 
-class Message(NamedTuple):
+class HostMessage(NamedTuple):
     """What a host wants; a notification has no id. `params` is whatever it wrote there."""
 
     method: str
@@ -58,7 +58,7 @@ class RpcError(Exception):
         self.code, self.message, self.data = code, message, data
 
 
-def parse(line: str | bytes) -> Message | None:
+def parse(line: str | bytes) -> HostMessage | None:
     """Return a request or notification; None for anything else: we ask nothing, so no response means anything here."""
     try:
         found = json.loads(line)
@@ -67,7 +67,7 @@ def parse(line: str | bytes) -> Message | None:
     if not isinstance(found, dict) or found.get("jsonrpc") != "2.0" or not isinstance(found.get("method"), str):
         return None
     request_id = found.get("id")
-    return Message(found["method"], found.get("params"), request_id if type(request_id) in {int, str} else None)
+    return HostMessage(found["method"], found.get("params"), request_id if type(request_id) in {int, str} else None)
 
 
 def response(request_id: RequestId | None, result: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def encode(message: dict[str, Any]) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
-class Conversation:
+class McpConversation:
     """How far the conversation with a host is, and what can be answered without the channel."""
 
     def __init__(self, name: str, version: str, instructions: str, prompts: Mapping[str, tuple[str, str]]) -> None:
@@ -106,7 +106,7 @@ class Conversation:
         """Take in that the host is initialized."""
         self.open = self.initialized = True
 
-    def answer(self, request: Message) -> dict[str, Any] | None:
+    def answer(self, request: HostMessage) -> dict[str, Any] | None:
         """Return the result of a request; None for a tool call, which is the channel's.
 
         Raises `RpcError`, and `OSError` if the list of tools cannot be read.

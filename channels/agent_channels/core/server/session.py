@@ -24,8 +24,8 @@ from agent_channels.core.server.protocol import (
     CONNECTION_CLOSED,
     INTERNAL_ERROR,
     INVALID_REQUEST,
-    Conversation,
-    Message,
+    HostMessage,
+    McpConversation,
     RequestId,
     RpcError,
     encode,
@@ -78,7 +78,7 @@ class McpSession:
 
     def __init__(
         self,
-        conversation: Conversation,
+        conversation: McpConversation,
         tools: Sequence[Tool],
         notified: Mapping[str, tuple[type[BaseModel], Callable[[Any], Awaitable[None]]]],
         answer_hook: Callable[[object], str],
@@ -129,7 +129,7 @@ class McpSession:
                 logger.warning("the host wrote what cannot be read: %s", error)
                 self._reply(to_line(error_response(None, RpcError(INVALID_REQUEST, str(error)))))
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: HostMessage) -> None:
         """Answer a message, or have that done; in no case does the next one wait for it."""
         if message.id is None:
             self._notice(message)
@@ -143,7 +143,7 @@ class McpSession:
             scope = self._calls[_key(message.id)] = anyio.CancelScope()
             self._start(self._answer_call, message.id, message.params, scope)
 
-    def _notice(self, notification: Message) -> None:
+    def _notice(self, notification: HostMessage) -> None:
         method, params = notification.method, notification.params or {}
         if not isinstance(params, dict):
             return
@@ -253,7 +253,7 @@ async def _contained(handle: Callable[[Any], Awaitable[None]], given: object) ->
         logger.exception("a notification of the host's was not handled")
 
 
-def _is_hook(request: Message) -> bool:
+def _is_hook(request: HostMessage) -> bool:
     return (
         request.method == "tools/call" and isinstance(request.params, dict) and request.params.get("name") == HOOK_TOOL
     )
