@@ -6,21 +6,15 @@ import argparse
 import contextlib
 import gc
 import sys
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import NoReturn
 
 from agent_channels import __version__
 from agent_channels.cli.arguments import add_channel
 from agent_channels.core.server.supervisor import supervise
 from agent_channels.registry import CHANNELS, channel
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 __all__ = ["SUMMARY", "add_arguments", "run", "serve"]
 
-# What libraries import where they find it, and a server never uses: the command line of an HTTP client, and what only
-# passports and signed tokens need.
-UNUSED = ("cryptography", "httpx._main")
 SUMMARY = "run the MCP server over stdio; an agent host starts it from .mcp.json"
 
 
@@ -48,9 +42,6 @@ def serve(name: str) -> NoReturn:
     # Importing creates many objects that live forever; the collector would walk them again and again. Whatever a
     # library prints meanwhile must not reach the host; later the session has stdout to itself.
     gc.disable()
-    for module in UNUSED:
-        # With `None` there, importing it fails, which the libraries that ask for it are prepared for.
-        sys.modules.setdefault(module, cast("ModuleType", None))
     with contextlib.redirect_stdout(sys.stderr):
         row = channel(name)
         handshake.list_tools_with(row.formats)
