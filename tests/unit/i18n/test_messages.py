@@ -25,7 +25,7 @@ def placeholders(text: str) -> set[str]:
 
 
 def calls() -> Iterator[tuple[str, str, set[str]]]:
-    """(file and line, key, names of the values) of every call with a literal key of `translate` and `translate_count`."""
+    """(file and line, key, names of values) of every call with a literal key of `translate` and `translate_count`."""
     for path in sorted(SOURCE.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         if "i18n.messages import" not in source:
