@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -27,15 +28,15 @@ class FakeHost:
     stuck = False
 
     def __init__(self) -> None:
-        self._say, self._said = anyio.create_memory_object_stream[str | None](100)
-        self._tell, self._told = anyio.create_memory_object_stream[bytes](100)
+        self._said: asyncio.Queue[str | None] = asyncio.Queue()
+        self._told: asyncio.Queue[bytes] = asyncio.Queue()
         self.reads = anyio.Event()
         self.reads.set()
 
     # ---- as the server has it
 
     async def __anext__(self) -> str:
-        line = await self._said.receive()
+        line = await self._said.get()
         if line is None:
             raise StopAsyncIteration
         if line == "long":
@@ -45,19 +46,19 @@ class FakeHost:
     async def send(self, line: bytes) -> None:
         """Writes a line once the host reads."""
         await self.reads.wait()
-        self._tell.send_nowait(line)
+        self._told.put_nowait(line)
 
     def send_now(self, line: bytes) -> bool:
         """Writes a line if the host reads."""
         if self.reads.is_set():
-            self._tell.send_nowait(line)
+            self._told.put_nowait(line)
         return self.reads.is_set()
 
     # ---- as the host
 
     def say(self, **message: Any) -> None:
         """Sends a message."""
-        self._say.send_nowait(json.dumps({"jsonrpc": "2.0", **message}))
+        self._said.put_nowait(json.dumps({"jsonrpc": "2.0", **message}))
 
     def call(self, request_id: int | str, name: str) -> None:
         """Calls a tool."""
@@ -69,12 +70,12 @@ class FakeHost:
 
     def close(self) -> None:
         """Closes its end."""
-        self._say.send_nowait(None)
+        self._said.put_nowait(None)
 
     async def hear(self) -> dict[str, Any]:
         """The next message."""
         with anyio.fail_after(10):
-            found: dict[str, Any] = json.loads(await self._told.receive())
+            found: dict[str, Any] = json.loads(await self._told.get())
         return found
 
 
@@ -227,7 +228,7 @@ async def test_what_fails_outside_a_tool_is_an_error_of_that_call_alone(monkeypa
 async def test_a_line_that_is_too_long_is_refused() -> None:
     """Without an id, which nobody read; the next one is answered."""
     async with serving(Tools()) as (host, _):
-        host._say.send_nowait("long")
+        host._said.put_nowait("long")
         host.say(id=1, method="ping")
         refused = await host.hear()
         assert (refused["id"], refused["error"]["code"]) == (None, INVALID_REQUEST)
