@@ -18,7 +18,7 @@ from agent_channels.sandbox.telegram.methods import METHODS
 from agent_channels.sandbox.telegram.params import Params, read_params
 from agent_channels.sandbox.telegram.state import TelegramState
 
-__all__ = ["TOKEN", "BotApi", "bot_api_faults"]
+__all__ = ["TOKEN", "BotApiServer", "bot_api_faults"]
 
 TOKEN = re.compile(r"([1-9]\d{0,15}):([A-Za-z0-9_-]{30,})")
 CHUNK = 1 << 16
@@ -35,7 +35,7 @@ def bot_api_faults() -> Faults:
     )
 
 
-class BotApi:
+class BotApiServer:
     """Reads calls, applies faults, executes methods and records the calls. `token` is the only one accepted.
 
     `beside` are other bots at the same address, each with its own token.
@@ -45,9 +45,9 @@ class BotApi:
         self.state = state
         self.faults = faults
         self.token = token
-        self.beside: list[BotApi] = []
+        self.beside: list[BotApiServer] = []
 
-    def _of(self, request: web.Request) -> BotApi:
+    def _of(self, request: web.Request) -> BotApiServer:
         """Return the bot whose token a request names; this one for any other token."""
         given = request.match_info["token"]
         return next((one for one in self.beside if is_secret(given, one.token)), self)

@@ -12,7 +12,7 @@ from pathlib import Path
 from aiohttp import web
 
 from agent_channels.sandbox.server import Sandbox
-from agent_channels.sandbox.telegram.bot_api import TOKEN, BotApi, bot_api_faults
+from agent_channels.sandbox.telegram.bot_api import TOKEN, BotApiServer, bot_api_faults
 from agent_channels.sandbox.telegram.control import TelegramControl
 from agent_channels.sandbox.telegram.directory import TelegramDirectory
 from agent_channels.sandbox.telegram.drafts import shown_drafts
@@ -54,7 +54,7 @@ class TelegramSandbox(Sandbox):
         self.username = username
         state = TelegramState(TelegramUser(self.bot_id, "Sandbox", username, is_bot=True), version)
         super().__init__(state, bot_api_faults(), host, port, secret)
-        self._bot_api = BotApi(state, self.faults, token)
+        self._bot_api = BotApiServer(state, self.faults, token)
         self.directory: TelegramDirectory = TelegramDirectory(state, people_of.directory if people_of else None)
         self.person, self.people = self.directory.person, self.directory.people
         self.group, self.groups = self.directory.group, self.directory.groups
