@@ -148,8 +148,11 @@ async def test_what_a_server_elsewhere_has_read_says_so(scene: Scene) -> None:
     assert [life["state"] for life in lifecycles.as_list()] == ["waiting", "waiting"]
     updates = scene.tg.state.updates
     await updates.get(updates.latest, 100, 0, None)
+    place = next(chat.key for chat in scene.chats if chat.chat == "ann" and chat.platform == "discord")
+    await actions.act("discord/send", {"place": place, "as": "ann", "text": "three"})
     assert [(life["what"], life["state"]) for life in lifecycles.as_list()] == [
         ("one", "elsewhere"),
         ("two", "waiting"),
+        ("three", "waiting"),
     ]
     lifecycles.close()

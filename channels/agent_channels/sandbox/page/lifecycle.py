@@ -101,7 +101,7 @@ class MessageLifecycles:
 
     def _of(self, channel: str) -> Iterator[dict[str, Any]]:
         # Before the journals are read: a server confirms only what is in its own.
-        confirmed = self._scene.tg.confirmed if channel == "telegram" and self._hub is None else 0
+        confirmed = self._scene.tg.confirmed if channel == "telegram" and self._hub is None else None
         actions, left = self._actions[channel], list[PageAction]()
         journals = [(one, self._inbox(one)) for one in self._scene.servers if one.channel == channel]
         rows = {
@@ -120,7 +120,8 @@ class MessageLifecycles:
         for action in left:
             known = routed.get(action.event_id or "")
             life = self._ended(channel, action, known, dropped=action.event_id in dropped)
-            taken = life["state"] == "waiting" and int(action.event_id or 0) <= confirmed
+            # Only Telegram's ids are numbers, in their order.
+            taken = confirmed is not None and life["state"] == "waiting" and int(action.event_id or 0) <= confirmed
             yield {**life, "state": "elsewhere"} if taken else life
         for server, row in rows.values():
             # From outside the page, such as curl.
