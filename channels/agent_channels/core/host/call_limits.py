@@ -21,9 +21,10 @@ CLAUDE_CODE = "claude-code"
 CLAUDE_CODE_PAGE = 80_000
 # No call waits longer in any other host: many give up after 60 s, and a measured limit may be set lower by their users.
 CALL_S = 50.0
-# The part of a limit that is used: the result still has to be written, hosts add words of their own, and a call began
-# for them before it was read here.
+# The part of a limit that is used: the result still has to be written, and hosts add words of their own.
 USED = 0.9
+# How much earlier a call may have begun for its host: the first one waits for this server's start, on a busy machine.
+LATE_S = 15.0
 # A host of which nothing is known may have given up a call that took longer: the shortest default of any is 5 s.
 SURELY_HEARD_S = 4.5
 
@@ -74,7 +75,7 @@ def call_limits(client: str, settings: Settings | None = None) -> CallLimits:
         taken = known.limits
         found = CallLimits(
             min(taken.call_s, CALL_S) * USED,
-            taken.call_s * USED,
+            taken.call_s - LATE_S,
             int(taken.result_max * USED),
             in_bytes=taken.in_bytes,
             cancels_answered=taken.cancels_answered,
