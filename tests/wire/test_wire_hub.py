@@ -64,7 +64,7 @@ async def test_a_project_joins_and_leaves_under_a_running_server(hub: HubStage) 
 
     left = await said(hub, web, "leave", "telegram", "--json")
     assert left.code == 0, left.err
-    assert left.json == {"ok": True, "was_member": True, "undecided": 0}
+    assert left.json == {"ok": True, "was_member": True, "kept": 0, "undecided": 0}
     await host.status_when(lambda found: found["hub"] is None and found["reader"]["state"] == "reading")
     ann.send("alone again")
     await host.until(lambda: new() == ["alone", "shared", "alone again"], what="the third message")

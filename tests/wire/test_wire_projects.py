@@ -141,21 +141,19 @@ async def test_routes_are_made_and_shown_at_the_terminal(projects: Projects[Stag
         (("--person", "7"), "WEB"),
         (("--chat", "-100"), "web"),
         (("--chat", "-100", "--thread", "5"), "api"),
-        (("--thread", "99"), "api"),
     ):
         ran = await api.cli(*route, "add", "telegram", *option, project)
         assert ran.code == 0, ran.err
     shown = (await api.cli(*route, "list", "telegram", "--json")).json["routes"]
     assert [(one["kind"], one["key"], one["name"]) for one in shown] == [
         ("thread", "-100/5", "api"),
-        ("thread", "99", "api"),
         ("chat", "-100", "web"),
         ("person", "7", "web"),
         ("default", "", "docs"),
     ]
     assert {one["made_by"] for one in shown} == {"operator"}
     lines = (await api.cli(*route, "list", "telegram")).out.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 4
     assert lines[0].startswith("api ")
     assert "thread -100/5" in lines[0]
     assert (await api.cli(*route, "rm", "telegram", "--person", "7")).out.strip() == "Removed: person 7."
@@ -165,6 +163,8 @@ async def test_routes_are_made_and_shown_at_the_terminal(projects: Projects[Stag
     assert (ran.code, "there are: api, docs, web" in ran.err) == (1, True)
     ran = await api.cli(*route, "add", "telegram", "--person", "7", "--default", "api")
     assert (ran.code, "name one of" in ran.err) == (2, True)
+    ran = await api.cli(*route, "add", "telegram", "--thread", "99", "api")
+    assert (ran.code, "a thread is named with its chat" in ran.err) == (2, True)
 
 
 async def test_an_invitation_leads_to_the_project_that_made_it(projects: Projects[Stage]) -> None:

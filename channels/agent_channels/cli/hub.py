@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -22,16 +25,20 @@ from agent_channels.cli.arguments import (
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.hub_install import add_install_actions, run_install_action
 from agent_channels.cli.hub_keep import add_keep_actions, run_keep_action
-from agent_channels.cli.hub_project import VARIABLE, HubProject, enter_hub, joined_words
-from agent_channels.cli.hub_route import add_route_actions, change_routes
+from agent_channels.cli.hub_project import LEAVING, VARIABLE, HubProject, enter_hub, joined_words
+from agent_channels.cli.hub_route import add_route_actions, change_routes, named_member
 from agent_channels.cli.language import choose_language, shown
+from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
+from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.keepers import KEEPER
+from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.i18n.sentences import counted, joined, sentence, words_of
 from agent_channels.core.runtime.hub.member import hub_facts, state_words
 from agent_channels.core.runtime.hub.tasks import hub_address
+from agent_channels.core.runtime.hub.worker import HubWorker
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.runtime.status import reader_state
 from agent_channels.core.services import Services
@@ -68,6 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     join.add_argument("--name", help="what people call this project; default: its folder's name")
     leave = add_command(actions, "leave", "let this project read its bot for itself alone again")
     add_channel(leave)
+    removed = add_command(actions, "rm", "take out a project whose folder or machine is gone")
+    add_channel(removed)
+    removed.add_argument("project", metavar="NAME", help="the project, as `channels hub status` lists it")
     status = add_command(actions, "status", "show the projects of the bot, who reads it, and what waits")
     status.add_argument(
         "channel",
@@ -76,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CHANNEL",
         help=sentence("{names}; default: every one that has a hub here", names=CHANNEL_NAMES),
     )
-    for action in (join, leave, status):
+    for action in (join, leave, removed, status):
         add_json(action)
     add_route_actions(actions)
     add_keep_actions(actions)
@@ -93,7 +103,9 @@ def run(args: argparse.Namespace) -> int:
         return _status_of_all(args)
     choose_language(args.channel)
     project = HubProject(args.channel)
-    said, data = {"join": _join, "leave": _leave, "status": _status, "route": _route}[args.action](args, project)
+    said, data = {"join": _join, "leave": _leave, "rm": _remove, "status": _status, "route": _route}[args.action](
+        args, project
+    )
     print(json.dumps(data, ensure_ascii=False) if args.json else shown(said))
     return 0
 
@@ -103,10 +115,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _join(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str, Any]]:
     text = _given_address(args, project)
-    address = HubAddress.of(text, {**project.env.dotenv, **project.env.environ})
+    address = project.address_of(text)
+    _require_no_other(project, address)
     data = enter_hub(project, address, args.name)
     if _in_force(project) != text:
         set_dotenv_value(project.env.state_dir, VARIABLE, text)
+    remove_dotenv_value(project.env.state_dir, LEAVING)
     note_project(project.env.state_dir, project_dir().absolute())
     notice = sentence(
         "Servers that run here notice it by themselves; `channels hub status {channel}` shows who reads the bot.",
@@ -149,6 +163,24 @@ def _given_address(args: argparse.Namespace, project: HubProject) -> str:
     return text
 
 
+def _require_no_other(project: HubProject, address: HubAddress) -> None:
+    """Raise `Refused` if the project is in another hub, which would go on counting it as a member."""
+    named = project.named()
+    earlier: HubAddress | None = None
+    # One that nobody can use is none.
+    with suppress(ConfigError):
+        earlier = None if named is None else project.address_of(named)
+    if earlier is not None and earlier.place != address.place:
+        raise Refused(
+            sentence(
+                "this project shares its bot through the hub {address}; leave that one first, with `channels hub leave "
+                "{channel}`",
+                address=earlier,
+                channel=project.row.name,
+            )
+        )
+
+
 def _in_force(project: HubProject) -> str | None:
     return None if project.settings.hub is None else project.settings.hub.get_secret_value()
 
@@ -158,7 +190,8 @@ def _in_force(project: HubProject) -> str | None:
 
 def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str, Any]]:
     del args
-    address = project.address()
+    begun = project.env.dotenv.get(LEAVING)
+    address = project.address() if project.settings.hub is not None or begun is None else project.address_of(begun)
     if env_value(VARIABLE, project.env.environ):
         raise Refused(
             sentence(
@@ -175,41 +208,119 @@ def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str
 
     async def leave(hub: ProjectHub, services: Services) -> dict[str, Any]:
         # Asked first: a hub that cannot be reached is not left.
-        cursors = await hub.events.cursors()
+        services.cursors.set(project.bot_id, await hub.events.cursors())
+        if (named := project.named()) is not None:
+            set_dotenv_value(project.env.state_dir, LEAVING, named)
         remove_dotenv_value(project.env.state_dir, VARIABLE)
         note_project(project.env.state_dir, None)
-        await _until_servers_left(project)
-        again = await hub.members.leave(hub.project)
+        lock = project.lock
+        await _until_servers_left(project, lock)
+        try:
+            # Nobody is left who could be asked about what is undecided.
+            last = {member.project for member in await hub.members.read()} <= {hub.project}
+            undecided = [UNDECIDED] if last else []
+            kept = await _keep(project, hub, services, [hub.project, *undecided])
+            cursors = await hub.events.cursors()
+            again = await hub.members.leave(hub.project, read_on=False)
+            if again and last:
+                # Whoever read the bot until now stored it in between.
+                kept, again = kept + await _keep(project, hub, services, undecided), 0
+        finally:
+            lock.release()
         services.cursors.set(project.bot_id, cursors)
-        return {"ok": True, "was_member": again is not None, "undecided": again or 0}
+        remove_dotenv_value(project.env.state_dir, LEAVING)
+        return {"ok": True, "was_member": again is not None, "kept": kept, "undecided": again or 0}
 
     data = project.use(address, leave)
     if not data["was_member"]:
         return sentence(
             "This project was not in the hub {address}; it reads its bot for itself.", address=address
         ), data
-    left = sentence("This project has left the hub {address}, and reads its bot for itself.", address=address)
-    if not data["undecided"]:
-        return left, data
-    waited = counted(data["undecided"], "message")
-    return joined([left, sentence("{messages} that waited for it will be asked about.", messages=waited)], " "), data
+    parts = [sentence("This project has left the hub {address}, and reads its bot for itself.", address=address)]
+    if data["kept"]:
+        parts.append(
+            sentence(
+                "{messages} that waited for it: the session that reads the bot here next gets them.",
+                messages=counted(data["kept"], "message"),
+            )
+        )
+    return joined([*parts, *_asked_about(data)], " "), data
 
 
-async def _until_servers_left(project: HubProject) -> None:
-    """Return once no server of this project works for the hub, which would join it again."""
-    lock = ReaderLock(project.row.name, project.bot_id, project.env.state_dir, shared=True)
+async def _until_servers_left(project: HubProject, lock: ReaderLock) -> None:
+    """Take the project's lock, once no server of it works for the hub, which would join it again."""
     deadline = time.monotonic() + SERVERS_LEAVE_WITHIN_S
-    while lock.was_made and (holder := lock.holder()) is not None:
-        if time.monotonic() > deadline:
+    while not lock.claim():
+        if time.monotonic() > deadline and (holder := lock.holder()) is not None:
             raise StoreError(
                 sentence(
-                    "{holder}, does not let go of the hub; end that session, and run `channels hub join {channel}` and "
-                    "then `leave` again",
+                    "{holder}, does not let go of the hub; end that session, and run `channels hub leave {channel}` "
+                    "again",
                     holder=holder.describe(),
                     channel=project.row.name,
                 )
             )
         await anyio.sleep(0.1)
+
+
+async def _keep(project: HubProject, hub: ProjectHub, services: Services, waiting: Sequence[str]) -> int:
+    """Journal here what waits in the hub for some projects; return how many events were not here yet.
+
+    The caller holds the project's lock.
+    """
+    kept, domain = 0, lock_domain()
+
+    async def journal(events: Sequence[RawEvent]) -> None:
+        nonlocal kept
+        kept += len(services.inbox.put(project.bot_id, events))
+        await services.store.sync()
+
+    await HubWorker(hub, domain, f"{domain}:{os.getpid()}").take_all(waiting, journal)
+    return kept
+
+
+# ---- rm
+
+
+def _remove(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str, Any]]:
+    async def remove(hub: ProjectHub, services: Services) -> dict[str, Any]:
+        del services
+        member = named_member(await hub.members.read(), args.project)
+        if member.project == hub.project:
+            raise Refused(
+                sentence(
+                    "{name} is this project; `channels hub leave {channel}` takes it out",
+                    name=label(member.name),
+                    channel=project.row.name,
+                )
+            )
+        if not member.is_unattended:
+            raise Refused(
+                sentence(
+                    "a session works on {name}, in {folder} on {machine}; run `channels hub leave {channel}` there",
+                    name=label(member.name),
+                    folder=label(member.folder),
+                    machine=label(member.machine),
+                    channel=project.row.name,
+                )
+            )
+        undecided = await hub.members.leave(member.project) or 0
+        return {"ok": True, "project": member.project, "name": member.name, "undecided": undecided}
+
+    data = project.use(project.address(), remove)
+    parts = [
+        sentence(
+            "{name} is out of the hub; if a session starts there once more, it joins again.", name=label(data["name"])
+        )
+    ]
+    return joined([*parts, *_asked_about(data)], " "), data
+
+
+def _asked_about(data: dict[str, Any]) -> list[str]:
+    if not data["undecided"]:
+        return []
+    waited = counted(data["undecided"], "message")
+    return [sentence("{messages} that waited for it will be asked about.", messages=waited)]
 
 
 # ---- route

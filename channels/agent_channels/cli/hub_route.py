@@ -17,8 +17,9 @@ from agent_channels.core.runtime.hub.words import find_project, name_of, names
 from agent_channels.core.services import Services
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
+from agent_channels.registry import channel
 
-__all__ = ["add_route_actions", "change_routes"]
+__all__ = ["add_route_actions", "change_routes", "named_member"]
 
 OPERATOR = "operator"
 Work = Callable[[ProjectHub, Services], Awaitable[dict[str, Any]]]
@@ -65,7 +66,7 @@ def change_routes(args: argparse.Namespace, use: Callable[[Work], dict[str, Any]
     kind, key = _wanted(args)
 
     async def add(hub: ProjectHub, _: Services) -> dict[str, Any]:
-        member = _member(await hub.members.read(), args.project)
+        member = named_member(await hub.members.read(), args.project)
         await hub.routes.set(kind, key, member.project, OPERATOR)
         return {"ok": True, "kind": kind, "key": key, "project": member.project, "name": member.name}
 
@@ -128,13 +129,22 @@ def _wanted(args: argparse.Namespace) -> tuple[RouteKind, str]:
             sentence("name one of --chat ID, --thread ID (with --chat where it needs one), --person ID, --default")
         )
     if args.thread is not None:
-        return "thread", args.thread if args.chat is None else f"{args.chat}/{args.thread}"
+        row = channel(args.channel)
+        if args.chat is None and args.way == "add" and not row.threads_are_chats:
+            raise WrongUsage(
+                sentence(
+                    "on {platform} a thread is named with its chat: --chat ID --thread {thread}",
+                    platform=row.title,
+                    thread=args.thread,
+                )
+            )
+        return "thread", args.thread if args.chat is None or row.threads_are_chats else f"{args.chat}/{args.thread}"
     if args.chat is not None:
         return "chat", args.chat
     return ("default", "") if args.default else ("person", args.person)
 
 
-def _member(members: Sequence[ProjectMember], name: str) -> ProjectMember:
+def named_member(members: Sequence[ProjectMember], name: str) -> ProjectMember:
     """Return the project that is named. Raises `Refused`."""
     if (member := find_project(members, name)) is None:
         raise Refused(

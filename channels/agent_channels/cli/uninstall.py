@@ -81,6 +81,9 @@ def run(args: argparse.Namespace) -> int:
         _refuse_while_read(deleted)
     for step in steps:
         step.carry_out()
+    for name in CHANNELS:
+        if Environment(name).state_dir in deleted and (problem := _leave_hub(name)):
+            dialogue.warn("Note: {problem}", problem=problem)
     for folder in deleted:
         delete_state(folder)
     dialogue.say("Done." if steps or deleted else "Nothing was changed.")
@@ -185,6 +188,13 @@ def _is_ours(folder: Path) -> bool:
         return is_trusted(folder)
     except ConfigError:
         return False
+
+
+def _leave_hub(name: str) -> str:
+    """Take this project out of the hub that it is in; return what to say if that failed."""
+    from agent_channels.cli.hub_project import leave_for_good
+
+    return leave_for_good(name)
 
 
 def _refuse_while_read(states: list[Path]) -> None:

@@ -123,6 +123,8 @@ TEXTS: dict[str, str] = {
     "read the address, which may hold a password, from standard input": "從標準輸入讀取位址，可以含密碼",
     "what people call this project; default: its folder's name": "大家如何稱呼這個專案；預設：資料夾的名稱",
     "let this project read its bot for itself alone again": "讓這個專案恢復自己讀取機器人",
+    "take out a project whose folder or machine is gone": "移除資料夾或電腦已經不在的專案",
+    "the project, as `channels hub status` lists it": "專案，如 `channels hub status` 所列",
     "show the projects of the bot, who reads it, and what waits": "顯示機器人的專案、由誰讀取、有什麼在等候",
     "show or change which project gets what": "顯示或變更哪個專案收到什麼",
     "show every route, the most specific kinds first": "顯示所有路由，最具體的在前",

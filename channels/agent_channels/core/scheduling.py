@@ -146,8 +146,8 @@ class Wakeups:
     def store_changed(self) -> None:
         """Another process committed: look at everything it may have changed."""
         for wakeup in (
-            self.download_due, self.ready, self.outcome_due, self.card_due, self.turn_changed, self.stop_asked,
-            self.answer_due,
+            self.unsorted, self.download_due, self.ready, self.outcome_due, self.card_due, self.turn_changed,
+            self.stop_asked, self.answer_due,
         ):  # fmt: skip
             wakeup.set()
         self.changed.notify_all()

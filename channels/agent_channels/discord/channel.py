@@ -61,5 +61,6 @@ CHANNEL = Channel(
     checks=_checks,
     steps=STEPS,
     join_link=invite_link,
+    threads_are_chats=True,
 )
 add_table("zh-TW", "agent_channels.discord.zh_tw")

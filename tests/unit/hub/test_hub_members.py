@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from agent_channels.core.errors import Refused
 from agent_channels.core.hub.events import UNDECIDED, RoutedEvent
 from agent_channels.core.hub.lease import Lease, lock_domain
 from agent_channels.core.hub.members import NAME_MAX, MemberGroup, project_name
+from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.sent import SentMessage
 from agent_channels.core.hub.wakeups import HubWakeups
 from clock import Clock
@@ -52,17 +54,39 @@ async def test_names_are_unique_and_stay(made_hub: Hub) -> None:
 
 
 async def test_a_name_that_is_taken_is_refused(made_hub: Hub) -> None:
-    """So is one that nobody could type behind a command; the project's own name is none of these."""
+    """So is one that nobody could type behind a command; who is refused has not joined, and keeps the name it had."""
     async with made_hub.open(WEB) as hub:
         await hub.members.beat(facts_of(WEB, "web"))
-        await hub.members.beat(facts_of(API, "api"))
-        with pytest.raises(Refused, match="another project is called 'web'"):
-            await hub.members.rename(API, "web")
-        with pytest.raises(Refused, match="'my-api' can"):
-            await hub.members.rename(API, "my api")
-        await hub.members.rename(API, "api")
-        await hub.members.rename(API, "backend")
+        for joined in ([WEB], [API, WEB]):
+            with pytest.raises(Refused, match="another project is called 'web'"):
+                await hub.members.beat(facts_of(API, "api"), name="web")
+            with pytest.raises(Refused, match="'my-api' can"):
+                await hub.members.beat(facts_of(API, "api", people=frozenset({"2"})), name="my api")
+            assert sorted(member.project for member in await hub.members.read()) == joined
+            assert "2" not in {person for member in hub.members.known for person in member.people}
+            assert await hub.members.beat(facts_of(API, "api"), name="api") == "api"
+        assert await hub.members.beat(facts_of(API, "api"), name="backend") == "backend"
+        assert await hub.members.beat(facts_of(API, "api")) == "backend"
         assert [member.name for member in await hub.members.read()] == ["backend", "web"]
+
+
+async def test_many_of_one_name_join_at_once(made_hub: Hub) -> None:
+    """From a machine each, with folders of the same name: every one joins, under a name of its own."""
+    projects = [f"project{n}" for n in "abcdef"]
+    async with AsyncExitStack() as stack:
+        hubs = [await stack.enter_async_context(made_hub.open(project)) for project in projects]
+        for hub in hubs:
+            await hub.members.read()
+        joined: list[str] = []
+
+        async def join(hub: ProjectHub) -> None:
+            joined.append(await hub.members.beat(facts_of(hub.project, "web")))
+
+        async with anyio.create_task_group() as group:
+            for hub in hubs:
+                group.start_soon(join, hub)
+        assert sorted(joined) == ["web", "web-2", "web-3", "web-4", "web-5", "web-6"]
+        assert sorted(member.name for member in await hubs[0].members.read()) == sorted(joined)
 
 
 @given(st.text(max_size=100))

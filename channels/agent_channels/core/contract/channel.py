@@ -71,6 +71,8 @@ class Channel:
     """What stands before the names of commands there: `agent-` if /help is /agent-help; sentences name them so."""
     join_link: Callable[[str], str] | None = None
     """Return, for a bot's id, the page on which somebody adds the bot to a group; None when there is no such page."""
+    threads_are_chats: bool = False
+    """Whether a thread is a chat of its own, which its id alone names."""
 
     def connect(self, env: Environment, settings: Settings, token: str) -> Adapter:
         """Return the adapter for a token, on the route that the settings and the environment ask for.

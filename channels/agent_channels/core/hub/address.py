@@ -49,6 +49,11 @@ class HubAddress:
         """Whether the hub is a file on this machine."""
         return self.parameters is None
 
+    @property
+    def place(self) -> tuple[str | None, ...]:
+        """What two addresses of the same database have in common, however it is reached."""
+        return tuple((self.parameters or {}).get(name) for name in ("host", "hostaddr", "port", "dbname"))
+
     def __str__(self) -> str:
         """Return the address for people."""
         return self.shown

@@ -124,34 +124,50 @@ class Members:
         self.known: list[ProjectMember] = []
         """The projects as they were last read."""
 
-    async def beat(self, facts: MemberFacts, *, announce: bool = True) -> str:
-        """Record a project and that it is there, joining it if need be; return its name. Raises `StoreError`.
+    async def beat(self, facts: MemberFacts, *, name: str | None = None, announce: bool = True) -> str:
+        """Record a project and that it is there, joining it if need be; return its name.
 
-        `announce`: whom it lets in may have changed, so who reads the bot hears of it at once.
+        `name`: what it is called from now on; without, it keeps its name. `announce`: whom it lets in may have changed,
+        so who reads the bot hears of it at once. Raises `Refused`, with nothing changed, if the name is none or another
+        project's; and `StoreError`.
         """
         async with self._db.transaction() as tx:
-            rows = await tx.rows(
-                "SELECT {now} AS now, (SELECT name FROM members WHERE bot = ? AND project = ?) AS name",
-                self._bot, facts.project,
-            )  # fmt: skip
-            name = str(rows[0]["name"] or "")
-            # Two that join at once with one name: the second one's transaction fails, and is tried again.
-            name = name or await self._free_name(tx, project_name(facts.name))
-            await tx.execute(
-                "INSERT INTO members (bot, project, name, folder, machine, people, approvers, enabled, gates, waiting, "
-                "session_state, domain, seen_at, joined_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}) "
-                "ON CONFLICT (bot, project) DO UPDATE SET folder = excluded.folder, machine = excluded.machine, "
-                "people = excluded.people, approvers = excluded.approvers, enabled = excluded.enabled, "
-                "gates = excluded.gates, waiting = excluded.waiting, session_state = excluded.session_state, "
-                "domain = excluded.domain, seen_at = excluded.seen_at",
-                self._bot, facts.project, name, facts.folder, facts.machine, *_let_in(facts, float(rows[0]["now"])),
-                facts.session_state, facts.domain,
-            )  # fmt: skip
+            now = float((await tx.rows("SELECT {now} AS now"))[0]["now"])
+            says = (facts.folder, facts.machine, *_let_in(facts, now), facts.session_state, facts.domain)
+            # Of two that join at once with one name the second one waits here, and then looks for another.
+            while not (await self._update(tx, facts.project, says) or await self._insert(tx, facts, name, says)):
+                pass
+            if name is not None:
+                await self._require_free(tx, facts.project, name)
+                await tx.execute(
+                    "UPDATE members SET name = ? WHERE bot = ? AND project = ?", name, self._bot, facts.project
+                )
+            rows = await tx.rows("SELECT name FROM members WHERE bot = ? AND project = ?", self._bot, facts.project)
             if announce:
                 await self._wakeups.notify_members(tx)
         if announce:
             self._wakeups.send_members([KEEPER, *(member.project for member in self.known)])
-        return name
+        return str(rows[0]["name"])
+
+    async def _update(self, tx: HubTransaction, project: str, says: Sequence[str]) -> bool:
+        updated = await tx.execute(
+            "UPDATE members SET folder = ?, machine = ?, people = ?, approvers = ?, enabled = ?, gates = ?, "
+            "waiting = ?, session_state = ?, domain = ?, seen_at = {now} WHERE bot = ? AND project = ?",
+            *says, self._bot, project,
+        )  # fmt: skip
+        return bool(updated)
+
+    async def _insert(self, tx: HubTransaction, facts: MemberFacts, name: str | None, says: Sequence[str]) -> bool:
+        if name is not None:
+            await self._require_free(tx, facts.project, name)
+        name = name or await self._free_name(tx, project_name(facts.name))
+        inserted = await tx.execute(
+            "INSERT INTO members (bot, project, name, folder, machine, people, approvers, enabled, gates, waiting, "
+            "session_state, domain, seen_at, joined_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}) "
+            "ON CONFLICT DO NOTHING",
+            self._bot, facts.project, name, *says,
+        )  # fmt: skip
+        return bool(inserted)
 
     async def refresh(self, facts: MemberFacts, silent_s: float) -> bool:
         """Record whom a project lets in that no session works on; return False if one does by now, or it is no member.
@@ -171,19 +187,6 @@ class Members:
         if changed:
             self._wakeups.send_members([KEEPER, *(member.project for member in self.known)])
         return bool(changed)
-
-    async def rename(self, project: str, name: str) -> None:
-        """Give a project another name. Raises `Refused` if another one has it, or it is none; and `StoreError`."""
-        if name != project_name(name):
-            raise Refused(
-                sentence("{name!r} cannot be a project's name; {other!r} can", name=name[:60], other=project_name(name))
-            )
-        async with self._db.transaction() as tx:
-            if (taken := await self._owner_of(tx, name)) is not None and taken != project:
-                raise Refused(
-                    sentence("another project is called {name!r}; `channels hub status` lists them", name=name)
-                )
-            await tx.execute("UPDATE members SET name = ? WHERE bot = ? AND project = ?", name, self._bot, project)
 
     async def read(self) -> list[ProjectMember]:
         """Return every project of the bot, by name; they are `known` from then on. Raises `StoreError`."""
@@ -217,16 +220,22 @@ class Members:
                 found[chat] = min(since, found.get(chat, since))
         return found
 
-    async def leave(self, project: str) -> int | None:
+    async def leave(self, project: str, *, read_on: bool = True) -> int | None:
         """Remove a project; return how many events that waited for it are to be decided again, None if it was not one.
 
-        Raises `StoreError`.
+        `read_on`: False if the project reads the bot by itself from now on: once no other is left, how far it was read
+        for the hub is forgotten, as it would be out of date when one joins again. Raises `StoreError`.
         """
         async with self._db.transaction() as tx:
             if not await tx.execute("DELETE FROM members WHERE bot = ? AND project = ?", self._bot, project):
                 return None
             await tx.execute("DELETE FROM routes WHERE bot = ? AND project = ?", self._bot, project)
             await tx.execute("DELETE FROM sent WHERE bot = ? AND project = ?", self._bot, project)
+            if not read_on:
+                await tx.execute(
+                    "DELETE FROM cursors WHERE bot = ? AND NOT EXISTS (SELECT 1 FROM members WHERE bot = ?)",
+                    self._bot, self._bot,
+                )  # fmt: skip
             # One that several projects got, or that is asked about already, is not asked about again.
             await tx.execute(
                 "DELETE FROM events WHERE bot = ? AND project = ? AND state IN ('waiting', 'claimed') AND EXISTS "
@@ -247,9 +256,17 @@ class Members:
             return {row["project"] for row in rows if row["domain"] == here and self._wakeups.is_dead(row["project"])}
         return set()
 
-    async def _owner_of(self, tx: HubTransaction, name: str) -> str | None:
-        rows = await tx.rows("SELECT project FROM members WHERE bot = ? AND name = ?", self._bot, name)
-        return str(rows[0]["project"]) if rows else None
+    async def _require_free(self, tx: HubTransaction, project: str, name: str) -> None:
+        """Raise `Refused` if a project cannot have a name."""
+        if name != project_name(name):
+            raise Refused(
+                sentence("{name!r} cannot be a project's name; {other!r} can", name=name[:60], other=project_name(name))
+            )
+        rows = await tx.rows(
+            "SELECT project FROM members WHERE bot = ? AND name = ? AND project <> ?", self._bot, name, project
+        )
+        if rows:
+            raise Refused(sentence("another project is called {name!r}; `channels hub status` lists them", name=name))
 
     async def _free_name(self, tx: HubTransaction, wanted: str) -> str:
         rows = await tx.rows("SELECT name FROM members WHERE bot = ?", self._bot)

@@ -71,6 +71,7 @@ TEXTS: dict[str, str] = {
     "✓ {found}.": "✓ {found}。",
     "✓ {done}.": "✓ {done}。",
     "{sign} {named}.\n  -> {next}": "{sign} {named}。\n  -> {next}",
+    "Note: {problem}": "請注意：{problem}",
     "Note: {found}; {evidence}.": "請注意：{found}；{evidence}。",
     "{found} ({evidence}); nothing was sent: {next}": "{found}（{evidence}）；沒有送出任何資料：{next}",
     "{found} ({evidence}); {next}": "{found}（{evidence}）；{next}",
@@ -1095,8 +1096,36 @@ TEXTS: dict[str, str] = {
     "{path} names the hub: remove the line `hub:` there, and run this again": (
         "{path} 指定了 hub：請移除那裡的 `hub:` 這一行，再執行一次"
     ),
-    "{holder}, does not let go of the hub; end that session, and run `channels hub join {channel}` and then "
-    "`leave` again": ("{holder}，沒有放開 hub；請結束那個工作階段，執行 `channels hub join {channel}`，再執行 `leave`"),
+    "{holder}, does not let go of the hub; end that session, and run `channels hub leave {channel}` again": (
+        "{holder}，沒有放開 hub；請結束那個工作階段，再執行一次 `channels hub leave {channel}`"
+    ),
+    "{messages} that waited for it: the session that reads the bot here next gets them.": (
+        "有 {messages}在等候它：下一個在這裡讀取機器人的工作階段會收到。"
+    ),
+    "this project shares its bot through the hub {address}; leave that one first, with `channels hub leave "
+    "{channel}`": "這個專案透過 hub {address} 共用機器人；請先用 `channels hub leave {channel}` 退出那個 hub",
+    "{name} is this project; `channels hub leave {channel}` takes it out": (
+        "{name} 就是這個專案；`channels hub leave {channel}` 會讓它退出"
+    ),
+    "a session works on {name}, in {folder} on {machine}; run `channels hub leave {channel}` there": (
+        "有工作階段在處理 {name}（{machine} 上的 {folder}）；請在那裡執行 `channels hub leave {channel}`"
+    ),
+    "{name} is out of the hub; if a session starts there once more, it joins again.": (
+        "{name} 已不在 hub 裡；如果那裡再有工作階段啟動，它會再次加入。"
+    ),
+    "The hub still counts this project as one of its own ({error}); `channels hub rm {channel} NAME` in another of its "
+    "projects takes it out.": (
+        "hub 仍然把這個專案算在內（{error}）；在它的另一個專案裡執行 `channels hub rm {channel} NAME` 會把它移除。"
+    ),
+    "The hub does not know it yet ({error}); it hears of it once a session or a keeper runs here.": (
+        "hub 還不知道這件事（{error}）；這裡有工作階段或看守程式執行時，它就會知道。"
+    ),
+    "  a copy of {folder}: where they share a bot, this is a project of its own from now on": (
+        "  這是 {folder} 的副本：兩者共用機器人時，它從現在起是獨立的專案"
+    ),
+    "on {platform} a thread is named with its chat: --chat ID --thread {thread}": (
+        "在 {platform} 上，討論串要連同它的聊天一起指定：--chat ID --thread {thread}"
+    ),
     "this project": "這個專案",
     "read by": "讀取者",
     "reading": "讀取",

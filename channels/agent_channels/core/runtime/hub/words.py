@@ -62,9 +62,14 @@ def names(members: Sequence[ProjectMember]) -> str:
 
 
 def find_project(members: Sequence[ProjectMember], name: str) -> ProjectMember | None:
-    """Return the project with a name, or an id; upper and lower case do not matter unless they tell two apart."""
+    """Return the project with a name, else the one with that id.
+
+    Upper and lower case do not matter unless they tell two apart.
+    """
     wanted = name.strip()
-    exact = [member for member in members if wanted in {member.name, member.project}]
+    exact = [member for member in members if member.name == wanted] or [
+        member for member in members if member.project == wanted
+    ]
     alike = [member for member in members if member.name.casefold() == wanted.casefold()]
     found = exact or alike
     return found[0] if len(found) == 1 else None

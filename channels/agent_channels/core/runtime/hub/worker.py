@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from agent_channels.core.contract.adapter import EventSink
@@ -30,7 +31,7 @@ class HubWorker:
         hub, expected = self._hub, False
         with hub.events.claiming(self._claimer):
             while True:
-                events = hub.wakeups.handed_over() or await self._claimed(expected=expected)
+                events = hub.wakeups.handed_over() or await self._claimed(hub.project, expected=expected)
                 expected = False
                 if events:
                     await sink.put(events)
@@ -42,7 +43,14 @@ class HubWorker:
                 if not expected:
                     expected = await hub.wakeups.wait()
 
-    async def _claimed(self, *, expected: bool) -> list[RawEvent]:
+    async def take_all(self, projects: Sequence[str], journal: Callable[[Sequence[RawEvent]], Awaitable[None]]) -> None:
+        """Journal what waits for these projects, and mark it as done, as `listen` does. Raises `StoreError`."""
+        for project in projects:
+            while events := await self._claimed(project, expected=False):
+                await journal(events)
+                await self._hub.events.done(project, events)
+
+    async def _claimed(self, project: str, *, expected: bool) -> list[RawEvent]:
         hub = self._hub
-        claimed = await hub.events.claim(hub.project, self._claimer, self._domain, BATCH_MAX, expected=expected)
+        claimed = await hub.events.claim(project, self._claimer, self._domain, BATCH_MAX, expected=expected)
         return [replace(one.event, late=one.waited_s > LATE_AFTER_S) for one in claimed]
