@@ -117,8 +117,18 @@ def run(args: argparse.Namespace) -> int:
     begins = args.action in {_allow, _policy, _enable_group, _invite}
     with (Store.open if begins else Store.open_existing)(state_dir(args.channel)) as store:
         data, text = args.action(args, Services.of(store))
+    if args.action not in {_status, _invite} and (untold := _tell_hub(args.channel)):
+        data, text = {**data, "hub_problem": untold}, joined([text, untold], "\n")
     print(json.dumps({"ok": True, **data}, ensure_ascii=False) if args.json else shown(text))
     return 0
+
+
+def _tell_hub(channel_name: str) -> str:
+    """Have the hub of a shared bot know whom this project lets in by now; see `tell_hub`."""
+    # Imported late: most projects have none.
+    from agent_channels.cli.hub_project import tell_hub
+
+    return tell_hub(channel_name)
 
 
 # ---- people

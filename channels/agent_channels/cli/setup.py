@@ -181,6 +181,11 @@ def _take_steps(args: argparse.Namespace, row: Channel, env: Environment, dialog
         first_tap(row, env, dialogue, bot.identity, invite=args.invite)
     else:
         _invite(row, env, bot, dialogue)
+    # Imported late: most projects have no hub.
+    from agent_channels.cli.hub_project import tell_hub
+
+    if untold := tell_hub(row.name):
+        dialogue.warn("Note: {problem}", problem=untold)
 
 
 @contextmanager
