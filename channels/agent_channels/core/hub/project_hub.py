@@ -24,7 +24,7 @@ from agent_channels.core.scheduling import Wakeup
 from agent_channels.core.settings.paths import data_dir
 from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["ProjectHub", "bot_key", "known_project_id", "open_database", "project_id"]
+__all__ = ["ProjectHub", "bot_key", "known_project_id", "open_database", "project_id", "renew_project_id"]
 
 _KEY = "hub_project"
 ID_LENGTH = 8
@@ -37,9 +37,17 @@ def bot_key(channel: str, bot_id: str) -> str:
 
 def project_id(key_values: KeyValue) -> str:
     """Return the eight letters by which the hub always knows the project with this store. Raises `StoreError`."""
-    letters = random.SystemRandom().choices(string.ascii_lowercase, k=ID_LENGTH)
-    key_values.add(_KEY, "".join(letters))
+    key_values.add(_KEY, _new_id())
     return key_values.get(_KEY) or ""
+
+
+def renew_project_id(key_values: KeyValue) -> None:
+    """Give the project with this store, a copy of another one's, letters of its own. Raises `StoreError`."""
+    key_values.set(_KEY, _new_id())
+
+
+def _new_id() -> str:
+    return "".join(random.SystemRandom().choices(string.ascii_lowercase, k=ID_LENGTH))
 
 
 def known_project_id(key_values: KeyValue) -> str | None:
