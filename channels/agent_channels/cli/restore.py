@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_json, can_ask
+from agent_channels.cli.hub_copies import separate_copy
 from agent_channels.cli.language import shown
 from agent_channels.cli.progress import ProgressLine
 from agent_channels.core.errors import ConfigError, Refused, StoreError
@@ -59,6 +60,8 @@ class _Restored:
     target: Path
     kept: Path | None = None
     open_messages: int = 0
+    # What to say of a backup of another project that is still here.
+    copy_words: str = ""
     # Whether the token is this project's own, as the backup holds none.
     own_token: bool = False
 
@@ -102,6 +105,7 @@ def _stage(backup: BackupReader, channel: str, made: list[_Restored], progress: 
         check_database(staged / DATABASE)
         with Store(staged / DATABASE) as store:
             restored.open_messages = Services.of(store).inbox.mark_restored()
+        restored.copy_words = separate_copy(staged, replaced=target)
     # A backup without the token leaves this project's own in force.
     if not (staged / ".env").stat().st_size and (token := read_state_file(target / ".env")):
         write_atomically(staged / ".env", token)
@@ -227,6 +231,8 @@ def _report(args: argparse.Namespace, made: list[_Restored]) -> None:
             messages = counted(one.open_messages, "open message")
             said.append(sentence("{messages} will be offered again", messages=messages))
         print(shown(joined(said)))
+        if one.copy_words:
+            print(shown(one.copy_words))
         if one.kept:
             kept = sentence(
                 "  what was there before is in {folder}: remove it once you do not need it", folder=one.kept

@@ -8,32 +8,22 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from agent_channels.cli.arguments import add_json, can_ask
 from agent_channels.cli.dialogue import listed_person
+from agent_channels.cli.hub_copies import separate_copy
 from agent_channels.cli.language import column, shown
-from agent_channels.core.errors import ConfigError, Refused, StoreError, UntrustedState
-from agent_channels.core.hub.project_hub import known_project_id, renew_project_id
+from agent_channels.core.errors import ConfigError, Refused, UntrustedState
 from agent_channels.core.i18n.sentences import counted, joined, sentence, words_of
 from agent_channels.core.log import redact
 from agent_channels.core.settings.config import RENAMED
 from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.network import shown_url
 from agent_channels.core.settings.paths import KEY_FILE, env_value, expand_home, state_dir
-from agent_channels.core.settings.state_folder import (
-    StateFolder,
-    adopt,
-    adopted_folders,
-    forget,
-    is_ours_by_name,
-    is_trusted,
-)
-from agent_channels.core.store.database import Store
+from agent_channels.core.settings.state_folder import StateFolder, adopt, forget, is_ours_by_name, is_trusted
 from agent_channels.core.store.inspect import DATABASE_FILES, summarize
-from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.secret_values import mask_secrets
 from agent_channels.registry import CHANNELS, channel
@@ -113,8 +103,8 @@ def offer(folder: Path) -> bool:
     if not _agrees(folder):
         return False
     adopt(folder)
-    if (original := _original_of(folder)) is not None:
-        print(shown(_copy_words(original)), file=sys.stderr)
+    if words := separate_copy(folder):
+        print(shown(words), file=sys.stderr)
     return True
 
 
@@ -131,46 +121,17 @@ def _look_and_adopt(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     adopted = wanted and (args.yes or (_asks(args) and _agrees(folder)))
     if adopted:
         adopt(folder)
-        original = _original_of(folder)
+        words = separate_copy(folder)
         if not args.json:
             done = sentence(
                 "  adopted: this program uses it from now on; `channels trust --forget {folder}` undoes that",
                 folder=folder,
             )
             print(shown(done))
-            if original is not None:
-                print(shown(_copy_words(original)))
+            if words:
+                print(shown(words))
     entry = {"folder": str(folder), "trusted": known or adopted, "adopted": adopted, "holds": found}
     return {**entry, "objection": objection or None}
-
-
-def _original_of(folder: Path) -> Path | None:
-    """Give an adopted folder that is a copy an id of its own in a hub; return the folder that it is a copy of.
-
-    With one id for both, each would get some of the messages.
-    """
-    own = _hub_id(folder)
-    copied = (other.path for other in adopted_folders() if not other.path.samefile(folder))
-    original = next((path for path in copied if own is not None and _hub_id(path) == own), None)
-    if original is not None:
-        with Store(folder / "channel.db", migrations=None) as store:
-            renew_project_id(KeyValue(store))
-    return original
-
-
-def _hub_id(folder: Path) -> str | None:
-    if not (folder / "channel.db").exists():
-        return None
-    # One that cannot be read is told of where it is used.
-    with suppress(StoreError), Store(folder / "channel.db", migrations=None) as store:
-        return known_project_id(KeyValue(store))
-    return None
-
-
-def _copy_words(original: Path) -> str:
-    return sentence(
-        "  a copy of {folder}: where they share a bot, this is a project of its own from now on", folder=original
-    )
 
 
 def _asks(args: argparse.Namespace) -> bool:

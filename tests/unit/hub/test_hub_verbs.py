@@ -269,6 +269,12 @@ def test_a_copy_of_a_project_is_another_one(desk: Desk) -> None:
     assert re.search(r"a copy of .*/api/state/telegram", ran.out)
     assert desk.joined("copy") != api
     assert desk.members() == {"api", "copy"}
+    backup = str(desk.folder / "api.backup")
+    assert desk("api", "backup", backup).code == 0
+    for name, is_copy in (("api", False), ("other", True)):
+        ran = desk(name, "restore", backup, "--yes")
+        assert ran.code == 0, ran.err
+        assert ("a copy of" in ran.out, desk.joined(name) != api) == (is_copy, is_copy)
     (desk.folder / "api").rename(desk.folder / "moved")
     ran = desk("moved", "trust", "--yes")
     assert ran.code == 0, ran.err
