@@ -14,6 +14,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import HubUnavailable
 from agent_channels.core.hub.events import UNDECIDED
@@ -70,6 +71,13 @@ def shown(person: TelegramPerson, message: dict[str, Any]) -> dict[str, Any]:
 async def closed(desk: HubReading, person: TelegramPerson, message: dict[str, Any], outcome: str) -> None:
     """Waits until a message of a direct chat has no buttons any more, but this outcome."""
     await desk.when(lambda: not labels(shown(person, message)) and outcome in shown(person, message)["text"])
+
+
+async def known(desk: HubReading, person: TelegramPerson, question: dict[str, Any]) -> None:
+    """Waits until the hub knows which message asks."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await desk.hub.questions.on(str(person.id), str(question["message_id"])) is None:
+            await desk.settled()
 
 
 # ---- the question
@@ -319,6 +327,78 @@ async def test_nothing_overtakes_what_comes_while_an_answer_is_recorded(
     monkeypatch.setattr(desk.hub.routes, "set", slow)
     ann.tap(question["message_id"], label="web")
     await desk.until(WEB, ["first", "second", "third"])
+
+
+@pytest.mark.parametrize("way", ["command", "tap", "here", "thread"])
+async def test_what_is_written_after_a_choice_goes_by_it(
+    tg: TelegramSandbox, made_hub: Hub, tmp_path: Path, ann: TelegramPerson, way: str
+) -> None:
+    """Also when both were written while nobody read: to the project chosen, never to the one before."""
+    team = tg.group("Team", members=[ann], forum=True)
+    thread = team.topic("Talk").thread_id
+    async with reading(tg, made_hub, tmp_path) as desk:
+        for name in ("api", "web"):
+            await desk.member(name, ann.id, approvers=[ann.id], groups={team.id: group()})
+        await desk.hub.routes.set("person", str(ann.id), API, "test")
+        ann.send("/projects")
+        offer = await ann.next_message()
+        await desk.settled()
+    match way:
+        case "command":
+            ann.send("/projects web")
+        case "tap":
+            ann.tap(offer["message_id"], label="web")
+        case _:
+            ann.send("/here web", chat=team, thread_id=thread if way == "thread" else None)
+    if way in {"here", "thread"}:
+        ann.send("@sandbox_bot drop it", chat=team, thread_id=thread)
+    else:
+        ann.send("@sandbox_bot drop it")
+    async with reading(tg, made_hub, tmp_path) as desk:
+        await desk.until(WEB, ["@sandbox_bot drop it"])
+        assert await desk.texts(API) == []
+
+
+async def test_a_choice_holds_for_what_comes_while_it_is_made(
+    desk: HubReading, ann: TelegramPerson, bob: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader knows her way, and does not take it; what somebody else writes elsewhere waits for nothing."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id, bob.id)
+    for person in (ann, bob):
+        await desk.hub.routes.set("person", str(person.id), API, "test")
+    ann.send("before")
+    await desk.until(API, ["before"])
+    make = desk.chat.questions.make
+
+    async def slow(route: questions.NewRoute, by: Person) -> None:
+        ann.send("after")
+        bob.send("his")
+        await desk.until(API, ["before", "his"])
+        await make(route, by)
+
+    monkeypatch.setattr(desk.chat.questions, "make", slow)
+    ann.send("/projects web")
+    await desk.until(WEB, ["after"])
+    assert await desk.texts(API) == ["before", "his"]
+
+
+async def test_choices_and_messages_that_come_together_are_taken_in_their_order(
+    tg: TelegramSandbox, made_hub: Hub, tmp_path: Path, ann: TelegramPerson
+) -> None:
+    """Each message goes by the choice before it, not by a later one; and the question that was answered is over."""
+    async with reading(tg, made_hub, tmp_path) as desk:
+        for name in ("api", "web"):
+            await desk.member(name, ann.id)
+        ann.send("m1")
+        question = await ann.next_message()
+        await known(desk, ann, question)
+    for text in ("web", "m2", "/projects api", "m3", "/projects web", "m4"):
+        ann.send(text)
+    async with reading(tg, made_hub, tmp_path) as desk:
+        await desk.until(WEB, ["m1", "m2", "m4"])
+        await desk.until(API, ["m3"])
+        await closed(desk, ann, question, "→ web")
 
 
 @pytest.mark.parametrize("looked_up", [False, True])

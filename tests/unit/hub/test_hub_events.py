@@ -372,7 +372,7 @@ async def test_undecided_events_wait_until_they_are_decided_once(made_hub: Hub) 
         lease = await reading(hub)
         await hub.events.put([event(1, UNDECIDED), event(2, UNDECIDED)], {}, lease)
         await hub.events.put([event(3)], {}, lease)
-        waiting = await hub.events.undecided()
+        waiting = (await hub.events.pending()).undecided
         assert [(one.event.event_id, one.chat_id, one.user_id) for one in waiting] == [
             ("1", "chat", "7"),
             ("2", "chat", "7"),
@@ -389,7 +389,7 @@ async def test_what_nobody_gets_is_counted_and_forgotten(made_hub: Hub) -> None:
     async with made_hub.open(WEB) as hub:
         lease = await reading(hub)
         await hub.events.put([event(1, None)], {}, lease)
-        assert await hub.events.undecided() == []
+        assert (await hub.events.pending()).undecided == []
         assert await hub.events.nobody_count() == 1
         made_hub.execute("UPDATE events SET received_at = received_at - 3600 * 5")
         assert await hub.events.prune(4, 100) == 1
@@ -417,16 +417,16 @@ async def test_what_is_kept_costs_nothing(made_hub: Hub) -> None:
         lease = await reading(hub)
         await hub.events.waiting()
         statements: list[str] = []
+        target = RouteTarget("message", "chat", user_id="7")
         db = hub.db._store._db  # type: ignore[attr-defined] - nothing else tells what SQLite is asked
         db.set_trace_callback(statements.append)
         with hub.events.claiming("machine:1"):
             await hub.events.put([event(1), event(2, API)], {"a": "1"}, lease)
-            await hub.events.store([event(3)], lease, provided=hub.events.none_undecided("chat/"))
+            await hub.events.store([event(3)], lease, provided=hub.events.nothing_pending(target))
         claimed = await hub.events.claim(WEB, "machine:1", "machine", 9)
-        await hub.events.undecided()
+        await hub.events.pending()
         await hub.events.done(WEB, [one.event for one in claimed])
         await hub.events.waiting()
-        await hub.events.undecided_of("1", "", "1")
         await hub.events.untold(WEB, 1.0)
         await hub.events.nobody_count()
         await hub.events.prune(72.0, 10)
@@ -434,10 +434,16 @@ async def test_what_is_kept_costs_nothing(made_hub: Hub) -> None:
         asked = {sql for sql in statements if "events" in sql}
         assert len(asked) >= 10
         undecided = [sql for sql in asked if "project = '' AND state = 'waiting'" in sql]
-        assert len(undecided) >= 3
+        assert len(undecided) >= 2
         for sql in undecided:
             # Not even through those that nobody got, which are kept a while too.
             assert "events_undecided" in str([row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]), sql
+        commands = [sql for sql in asked if "project = 'hub'" in sql]
+        assert len(commands) == 2
+        for sql in commands:
+            assert "events_open (bot=? AND project=?)" in str(
+                [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+            ), sql
         for sql in asked:
             for row in db.execute(f"EXPLAIN QUERY PLAN {sql}"):
                 assert not re.search(r"SCAN events|autoindex_events_1 \(bot=\?\)", row[3]), (row[3], sql)

@@ -173,7 +173,7 @@ async def test_who_leaves_leaves_nothing_behind(made_hub: Hub) -> None:
         )
         assert await hub.members.leave(WEB) == 1
         assert await hub.members.leave(WEB) is None
-        assert [one.event.event_id for one in await hub.events.undecided()] == ["1"]
+        assert [one.event.event_id for one in (await hub.events.pending()).undecided] == ["1"]
         assert await hub.events.waiting() == {UNDECIDED: 1, API: 1}
         assert made_hub.execute("SELECT project FROM routes") == [(API,)]
         assert made_hub.execute("SELECT * FROM sent") == []

@@ -10,10 +10,21 @@ from dataclasses import dataclass
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.hub.database import ALWAYS, HubDatabase, Row, Statement, chunks
 from agent_channels.core.hub.lease import Lease
+from agent_channels.core.hub.routes import HUB, RouteTarget
 from agent_channels.core.hub.sent import OwnedMessage, record_messages, record_statements
 from agent_channels.core.hub.wakeups import HubWakeups
 
-__all__ = ["NOTHING_TO_TELL", "TOLD", "UNDECIDED", "ClaimedEvent", "Events", "RoutedEvent", "Waiting"]
+__all__ = [
+    "NOTHING_TO_TELL",
+    "TOLD",
+    "UNDECIDED",
+    "ClaimedEvent",
+    "Events",
+    "OpenCommand",
+    "Pending",
+    "RoutedEvent",
+    "Waiting",
+]
 
 UNDECIDED = ""
 """The project of an event about which a person is asked."""
@@ -32,6 +43,7 @@ def _open(table: str = "events") -> str:
 # SQLite takes an index of a part only where its own condition is repeated.
 _NOBODY = "state <> 'done' AND state = 'nobody'"
 _UNDECIDED = "project = '' AND state = 'waiting'"
+_COMMANDS = f"bot = ? AND project = '{HUB}' AND {_open()}"
 _ANY_OPEN = f"SELECT id FROM events WHERE bot = ? AND project = ? AND {_open()} LIMIT 1"
 
 
@@ -69,6 +81,28 @@ class Waiting:
     thread_id: str
     user_id: str
     waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCommand:
+    """A command, a tap or an answer that the hub has not obeyed yet: what comes after it may go elsewhere then."""
+
+    id: int
+    chat_id: str
+    user_id: str
+
+    def concerns(self, target: RouteTarget) -> bool:
+        """Return whether it may change where something goes: it is the same person's, or was written in its chat."""
+        return self.chat_id in {target.chat_id, target.chat_key} or self.user_id == target.user_id != ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What has to be done before the next message goes its way, each oldest first."""
+
+    commands: Sequence[OpenCommand]
+    undecided: Sequence[Waiting]
+    """The events of which nobody knows yet whose they are."""
 
 
 class Events:
@@ -274,30 +308,30 @@ class Events:
             )
         return {row["project"]: int(row["n"]) for row in rows}
 
-    async def undecided(self, limit: int = 1000) -> list[Waiting]:
-        """Return the events of which nobody knows yet whose they are, oldest first. Raises `StoreError`."""
+    async def pending(self, limit: int = 1000) -> Pending:
+        """Return what waits for the hub, or for a decision. Raises `StoreError`."""
         async with self._db.reading() as tx:
-            rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events WHERE bot = ? AND {_UNDECIDED} ORDER BY id LIMIT ?", self._bot, limit
+            # The commands first: one that is obeyed meanwhile still counts, and what it changed is read after this.
+            commands, undecided = await tx.each(
+                (f"SELECT id, chat_id, user_id FROM events WHERE {_COMMANDS} ORDER BY id", (self._bot,)),
+                (
+                    f"SELECT {_WAITING} FROM events WHERE bot = ? AND {_UNDECIDED} ORDER BY id LIMIT ?",
+                    (self._bot, limit),
+                ),
             )
-        return [_waiting(row) for row in rows]
-
-    def none_undecided(self, route_key: str) -> Statement:
-        """Return the condition that nothing with a route key waits for a decision."""
-        return (
-            f"NOT EXISTS (SELECT 1 FROM events WHERE bot = ? AND route_key = ? AND {_UNDECIDED})",
-            (self._bot, route_key),
+        return Pending(
+            [OpenCommand(int(row["id"]), row["chat_id"], row["user_id"]) for row in commands],
+            [_waiting(row) for row in undecided],
         )
 
-    async def undecided_of(self, chat_id: str, thread_id: str, user_id: str) -> list[Waiting]:
-        """Return every undecided event of a person in a place, oldest first. Raises `StoreError`."""
-        async with self._db.reading() as tx:
-            rows = await tx.rows(
-                f"SELECT {_WAITING} FROM events WHERE bot = ? AND {_UNDECIDED} "
-                "AND chat_id = ? AND thread_id = ? AND user_id = ? ORDER BY id",
-                self._bot, chat_id, thread_id, user_id,
-            )  # fmt: skip
-        return [_waiting(row) for row in rows]
+    def nothing_pending(self, target: RouteTarget) -> Statement:
+        """Return the condition that nothing before an event waits for a decision, or may change where it goes."""
+        undecided = f"SELECT 1 FROM events WHERE bot = ? AND route_key = ? AND {_UNDECIDED}"
+        commands = f"SELECT 1 FROM events WHERE {_COMMANDS} AND (user_id = ? OR chat_id IN (?, ?))"
+        return (
+            f"NOT EXISTS ({undecided}) AND NOT EXISTS ({commands})",
+            (self._bot, target.route_key, self._bot, target.user_id, target.chat_id, target.chat_key),
+        )
 
     async def decide(self, ids: Collection[int], project: str, messages: Sequence[OwnedMessage] = ()) -> int:
         """Give undecided events to a project; return how many were still undecided. Raises `StoreError`.

@@ -33,6 +33,7 @@ __all__ = [
     "COMMANDS",
     "HUB",
     "HUB_BUTTON",
+    "WAIT",
     "Decision",
     "RouteKind",
     "RouteTarget",
@@ -220,12 +221,15 @@ class Decision:
     """What becomes of an event, and the rule that says so.
 
     `project`: the projects get it. `ask`: the person chooses among the projects. `hub`: the hub answers it itself.
-    `nobody`: no project gets it.
+    `nobody`: no project gets it. `wait`: that is known once the hub has done what was said before.
     """
 
-    to: Literal["project", "ask", "hub", "nobody"]
+    to: Literal["project", "ask", "hub", "nobody", "wait"]
     projects: tuple[str, ...] = ()
     rule: str = ""
+
+
+WAIT = Decision("wait", rule="what was said before may change it")
 
 
 def choose(target: RouteTarget, facts: RoutingFacts) -> Decision:

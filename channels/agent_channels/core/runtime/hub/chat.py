@@ -41,10 +41,10 @@ class HubChat:
         """`adapter`: one whose sends are not recorded as a project's. `domain`, `claimer`: as in `HubWorker`."""
         self._adapter, self._hub, self._domain, self._claimer = adapter, hub, domain, claimer
         self._voice = HubVoice(adapter)
-        self.questions = ProjectQuestions(hub, self._voice)
+        self._any = Wakeup()
+        self.questions = ProjectQuestions(hub, self._voice, self._any)
         self._commands = HubCommands(hub, self._voice, self.questions, threads, channel)
         self._away = AwayNotices(hub, self._voice)
-        self._any = Wakeup()
 
     def wake(self) -> None:
         """There is something to answer, or to ask."""
@@ -71,6 +71,7 @@ class HubChat:
             while claimed := await self._hub.events.claim(HUB, self._claimer, self._domain, BATCH_MAX):
                 for one in claimed:
                     await self._voice.follow_ups.wait_for_room()
+                    await self.questions.settle_before(one.id)
                     await self._handle_safely(one)
         await self._away.end_starts()
         await self.questions.settle(any_undecided=UNDECIDED in waiting or HUB in waiting)

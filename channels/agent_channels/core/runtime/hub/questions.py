@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,20 +15,20 @@ from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Inbound, Message, Person, Tap
 from agent_channels.core.contract.outgoing import KeyboardButton
 from agent_channels.core.errors import PlatformError, RateLimited, StoreError
-from agent_channels.core.hub.events import Waiting
+from agent_channels.core.hub.events import OpenCommand, Waiting
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.questions import Asked, Question
-from agent_channels.core.hub.routes import HUB, Decision, RouteKind, RouteTarget, choose, lets_in, target_of
+from agent_channels.core.hub.routes import HUB, WAIT, Decision, RouteKind, RouteTarget, choose, lets_in, target_of
 from agent_channels.core.hub.sent import OwnedMessage
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.runtime.hub.voice import HubVoice
 from agent_channels.core.runtime.hub.words import ANSWER, HubButton, keyboard, name_of
-from agent_channels.core.scheduling import Backoff
+from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.text.sanitize import label
 
-__all__ = ["NewRoute", "ProjectQuestions", "chosen_in"]
+__all__ = ["NewRoute", "ProjectQuestions", "chosen_in", "is_answered"]
 
 logger = logging.getLogger(__name__)
 # A question that could not be sent is sent again.
@@ -83,11 +83,17 @@ async def chosen_in(hub: ProjectHub, target: RouteTarget, message: Message) -> s
     return None if position is None else question.choices[position]
 
 
+def is_answered(inbound: Inbound) -> bool:
+    """Return whether the platform waits for an answer, so that who may not do it is told so."""
+    return isinstance(inbound, Tap) or (isinstance(inbound, Message) and inbound.answer_id is not None)
+
+
 class ProjectQuestions:
     """Ask, and decide what waited once there is an answer."""
 
-    def __init__(self, hub: ProjectHub, voice: HubVoice) -> None:
-        self._hub, self._voice = hub, voice
+    def __init__(self, hub: ProjectHub, voice: HubVoice, wakeup: Wakeup) -> None:
+        """`wakeup`: is set when the hub has something to answer that waited for a decision."""
+        self._hub, self._voice, self._wakeup = hub, voice, wakeup
         self.deciding = anyio.Lock()
         """Held while it is decided whose events are, by what is stored, or a route is made, until that is stored."""
         # Of an earlier process there may be open questions.
@@ -100,25 +106,44 @@ class ProjectQuestions:
     async def settle(self, *, any_undecided: bool = True) -> None:
         """Decide what can be decided by now, and ask about the rest. Raises `StoreError`."""
         async with self.deciding:
-            await self._settle(await self._undecided() if any_undecided else [])
+            undecided = (await self._undecided())[0] if any_undecided else []
+            decided = await self._decide(undecided)
+            open_: dict[Asked, list[_Undecided]] = defaultdict(list)
+            for one in undecided:
+                if one.decision.to == "ask":
+                    open_[one.asked].append(one)
+            for asked, waiting in open_.items():
+                await self._ask(asked, waiting)
+            # Of more than it looks at, it does not know whether they wait.
+            if len(undecided) < LOOKED_AT_MAX:
+                await self._close_others(undecided, decided)
 
-    async def settle_decidable(self) -> None:
-        """Decide what waits, if some of it can be decided by now; the caller holds `deciding`. Raises `StoreError`."""
-        undecided = await self._undecided()
-        if any(one.decision.to != "ask" for one in undecided):
-            await self._settle(undecided)
+    async def settle_decidable(self) -> list[OpenCommand]:
+        """Decide what can be decided by now; return what the hub has not obeyed yet. The caller holds `deciding`.
 
-    async def _settle(self, undecided: Sequence[_Undecided]) -> None:
+        Raises `StoreError`.
+        """
+        undecided, commands = await self._undecided()
+        await self._close(await self._decide(undecided), undecided)
+        return commands
+
+    async def settle_before(self, command: int) -> None:
+        """Decide what was said before a command, as far as it can be decided without it. Raises `StoreError`."""
+        async with self.deciding:
+            undecided = [one for one in (await self._undecided())[0] if one.event.id < command]
+            await self._close(await self._decide(undecided), undecided)
+
+    async def _decide(self, undecided: Sequence[_Undecided]) -> dict[Asked, str]:
+        """Give what is decided to whoever gets it; return whose it is, by person and place."""
         decided: dict[Asked, str] = {}
         ids: dict[str, list[int]] = defaultdict(list)
         messages: dict[str, list[OwnedMessage]] = defaultdict(list)
-        open_: dict[Asked, list[_Undecided]] = defaultdict(list)
         nobodys: list[int] = []
         for one in undecided:
             match one.decision.to:
-                case "ask":
-                    open_[one.asked].append(one)
-                case "nobody":
+                case "ask" | "wait":
+                    continue
+                case "nobody" if not is_answered(one.inbound):
                     nobodys.append(one.event.id)
                 case _:
                     project = one.decision.projects[0] if one.decision.projects else HUB
@@ -127,32 +152,37 @@ class ProjectQuestions:
                     decided[one.asked] = project
         for project, found in ids.items():
             await self._hub.events.decide(found, project, messages[project])
-        await self._hub.events.drop(nobodys)
-        for asked, waiting in open_.items():
-            await self._ask(asked, waiting)
-        # Of more than it looks at, it does not know whether they wait.
-        if self._any_open and len(undecided) < LOOKED_AT_MAX:
-            await self._close_others(open_, decided)
+        if HUB in ids:
+            self._wakeup.set()
+        if nobodys:
+            await self._hub.events.drop(nobodys)
+        return decided
 
-    async def _undecided(self, route: NewRoute | None = None) -> list[_Undecided]:
-        """Return what waits for a decision, and what is decided about it now; `route` counts as made."""
-        events = await self._hub.events.undecided(LOOKED_AT_MAX)
+    async def _undecided(self, route: NewRoute | None = None) -> tuple[list[_Undecided], list[OpenCommand]]:
+        """Return what waits for a decision, and what is decided about it now; and what the hub has not obeyed yet.
+
+        `route` counts as made.
+        """
+        pending = await self._hub.events.pending(LOOKED_AT_MAX)
+        events, commands = pending.undecided, list(pending.commands)
         if not events:
-            return []
+            return [], commands
         inbound = [self._voice.adapter.to_inbound(event.event) for event in events]
         targets = [target_of(one) for one in inbound]
         facts = await self._hub.routes.facts(targets)
         if route is not None:
             facts = replace(facts, routes={**facts.routes, (route.kind, route.key): route.project})
-        return [
-            _Undecided(event, one, choose(target, facts))
-            for event, one, target in zip(events, inbound, targets, strict=True)
-        ]
+        undecided: list[_Undecided] = []
+        for event, one, target in zip(events, inbound, targets, strict=True):
+            waits = any(command.id < event.id and command.concerns(target) for command in commands)
+            undecided.append(_Undecided(event, one, WAIT if waits else choose(target, facts)))
+        return undecided, commands
 
     async def make(self, route: NewRoute, by: Person) -> None:
         """Make a route; what was said before goes first. Raises `StoreError`."""
         async with self.deciding:
-            await self._settle(await self._undecided(route))
+            undecided, _ = await self._undecided(route)
+            await self._close(await self._decide(undecided), undecided)
             await self._hub.routes.set(route.kind, route.key, route.project, by.id)
 
     async def _ask(self, asked: Asked, waiting: Sequence[_Undecided]) -> None:
@@ -197,15 +227,27 @@ class ProjectQuestions:
                 logger.info("the hub learns later which message asks a person: %s", error)
             await anyio.sleep(backoff.next())
 
-    async def _close_others(self, open_: dict[Asked, list[_Undecided]], decided: dict[Asked, str]) -> None:
-        """Close the questions about what was decided otherwise."""
-        unanswered = await self._hub.questions.unanswered()
-        for question in unanswered:
-            if question.asked not in open_ and await self._hub.questions.answer(
-                question.asked, decided.get(question.asked, HUB)
-            ):
-                self._show(question, decided.get(question.asked))
-        self._any_open = any(question.asked in open_ for question in unanswered)
+    async def _close_others(self, undecided: Sequence[_Undecided], decided: Mapping[Asked, str]) -> None:
+        """Close the questions about what waits no longer."""
+        if self._any_open:
+            open_ = {one.asked for one in undecided if one.decision.to in {"ask", "wait"}}
+            unanswered = await self._hub.questions.unanswered()
+            for question in unanswered:
+                if question.asked not in open_:
+                    await self._end(question, decided.get(question.asked))
+            self._any_open = any(question.asked in open_ for question in unanswered)
+
+    async def _close(self, decided: Mapping[Asked, str], undecided: Sequence[_Undecided]) -> None:
+        """Close the questions about what was decided just now, unless something of it still waits."""
+        open_ = {one.asked for one in undecided if one.decision.to in {"ask", "wait"}}
+        for asked, project in decided.items():
+            question = await self._hub.questions.of(asked) if asked not in open_ else None
+            if question is not None and not question.project:
+                await self._end(question, project)
+
+    async def _end(self, question: Question, project: str | None) -> None:
+        if await self._hub.questions.answer(question.asked, project or HUB):
+            self._show(question, project)
 
     def _show(self, question: Question, project: str | None) -> None:
         outcome = translate("hub_question_over")
@@ -255,13 +297,10 @@ class ProjectQuestions:
     async def _count(self, asked: Asked, member: ProjectMember, by: Person, target: RouteTarget) -> None:
         """Record an answer, give what waited to the project, and what the same person says there from then on."""
         await self._hub.questions.answer(asked, member.project)
-        events = await self._hub.events.undecided_of(asked.chat_id, asked.thread_id, asked.user_id)
-        given = [
-            _Undecided(event, self._voice.adapter.to_inbound(event.event), Decision("project", (member.project,)))
-            for event in events
-        ]
-        messages = [message for one in given for message in one.messages]
-        await self._hub.events.decide([event.id for event in events], member.project, messages)
+        undecided, _ = await self._undecided()
+        given = [one for one in undecided if one.asked == asked and one.decision.to != "wait"]
+        decision = Decision("project", (member.project,))
+        await self._decide([replace(one, decision=decision) for one in given])
         await self.make(self._route(member, target), by)
 
     def _route(self, member: ProjectMember, target: RouteTarget) -> NewRoute:

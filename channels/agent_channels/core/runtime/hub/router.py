@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.limits import Limits
-from agent_channels.core.contract.messages import ChatMigrated, Inbound, Message, RawEvent, Tap
+from agent_channels.core.contract.messages import ChatMigrated, Inbound, Message, RawEvent
 from agent_channels.core.hub.database import Statement
-from agent_channels.core.hub.events import UNDECIDED, RoutedEvent
+from agent_channels.core.hub.events import UNDECIDED, OpenCommand, RoutedEvent
 from agent_channels.core.hub.project_hub import ProjectHub
-from agent_channels.core.hub.routes import HUB, Decision, RouteTarget, RoutingFacts, choose, target_of
+from agent_channels.core.hub.routes import HUB, WAIT, Decision, RouteTarget, RoutingFacts, choose, target_of
 from agent_channels.core.inbound.grouping import APART_S
 from agent_channels.core.runtime.hub.chat import HubChat
-from agent_channels.core.runtime.hub.questions import chosen_in
+from agent_channels.core.runtime.hub.questions import chosen_in, is_answered
 from agent_channels.core.text.units import length
 
 __all__ = ["Guess", "MessageParts", "Router"]
@@ -55,14 +55,16 @@ class Router:
 
         Raises `StoreError`; nothing is acknowledged then.
         """
-        await self._chat.questions.settle_decidable()
+        commands = await self._chat.questions.settle_decidable()
         inbound = [self._adapter.to_inbound(event) for event in events]
         targets = [target_of(one) for one in inbound]
         facts = await self._hub.routes.facts(targets)
-        return [
-            await self._route(event, one, target, facts)
-            for event, one, target in zip(events, inbound, targets, strict=True)
-        ]
+        found: list[RoutedEvent] = []
+        for event, one, target in zip(events, inbound, targets, strict=True):
+            found.append(await self._route(event, one, target, facts, commands))
+            if HUB in found[-1].projects:
+                commands.append(OpenCommand(0, target.chat_id, target.user_id))
+        return found
 
     def guess(self, event: RawEvent) -> Guess | None:
         """Return whose an event is by what was known last; None if that has to be looked up. See `confirm`."""
@@ -77,7 +79,7 @@ class Router:
         if decision.to != "project":
             return None
         # What waits for a decision may be for the same project by now, and goes first.
-        first, firsts = self._hub.events.none_undecided(target.route_key)
+        first, firsts = self._hub.events.nothing_pending(target)
         condition = (f"{still} AND {first}", (*values, *firsts))
         return Guess(self._routed(event, inbound, target, decision, decision.projects), condition, inbound, decision)
 
@@ -90,13 +92,22 @@ class Router:
         if any(project in {UNDECIDED, HUB} for one in routed for project in one.projects):
             self._chat.wake()
 
-    async def _route(self, event: RawEvent, inbound: Inbound, target: RouteTarget, facts: RoutingFacts) -> RoutedEvent:
+    async def _route(
+        self,
+        event: RawEvent,
+        inbound: Inbound,
+        target: RouteTarget,
+        facts: RoutingFacts,
+        commands: Sequence[OpenCommand],
+    ) -> RoutedEvent:
+        decision = choose(target, facts)
         if isinstance(inbound, Message):
             decision = self._parts.decide(inbound, target, facts)
-            self._parts.remember(inbound, decision)
-        else:
-            decision = choose(target, facts)
         projects = await self._projects(inbound, target, decision)
+        if target.kind in {"message", "tap"} and HUB not in projects and _may_change(commands, target):
+            decision, projects = WAIT, (UNDECIDED,)
+        if isinstance(inbound, Message):
+            self._parts.remember(inbound, decision)
         return self._routed(event, inbound, target, decision, projects)
 
     def _routed(
@@ -118,12 +129,14 @@ class Router:
                 return (HUB,)
             case "ask" if isinstance(inbound, Message) and await chosen_in(self._hub, target, inbound) is not None:
                 return (HUB,)
-            case "ask":
+            case "ask" | "wait":
                 return (UNDECIDED,)
             case _:
-                # What is not allowed is answered, where the platform waits for an answer.
-                answered = isinstance(inbound, Tap) or (isinstance(inbound, Message) and inbound.answer_id is not None)
-                return (HUB,) if answered else ()
+                return (HUB,) if is_answered(inbound) else ()
+
+
+def _may_change(commands: Sequence[OpenCommand], target: RouteTarget) -> bool:
+    return any(command.concerns(target) for command in commands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +174,7 @@ class MessageParts:
         place = _place(message)
         if len(self._last) >= PLACES_MAX:
             self._last.clear()
-        if decision.to in {"project", "ask"}:
+        if decision.to in {"project", "ask", "wait"}:
             plain = _is_plain(message)
             self._last[place] = _Last(
                 message.ts.timestamp(), message.album_id, plain, plain and self._is_near_limit(message.text), decision
