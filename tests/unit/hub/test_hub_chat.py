@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
@@ -19,7 +19,7 @@ from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import HubUnavailable
 from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.questions import Asked
-from agent_channels.core.hub.routes import RouteKind, RouteTarget
+from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
 from agent_channels.core.runtime.hub import away, questions
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -418,6 +418,31 @@ async def test_what_waits_for_a_decision_is_decided_before_what_comes_next(
         await desk.hub.routes.facts([RouteTarget("message", str(ann.id), user_id=str(ann.id))])
     ann.send("second")
     await desk.until(WEB, ["first", "second"])
+
+
+async def test_a_route_that_is_made_while_the_next_message_is_decided_reverses_nothing(
+    desk: HubReading, made_hub: Hub, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a terminal, just before it is read what is known of her: both messages go by it, in their order."""
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    ann.send("first")
+    await ann.next_message()
+    monkeypatch.setattr(desk.chat.questions, "settle", AsyncMock())
+    known = desk.hub.routes.facts
+    async with made_hub.open() as other:
+
+        async def slow(targets: Sequence[RouteTarget]) -> RoutingFacts:
+            facts = await known(targets)
+            await other.routes.set("person", str(ann.id), WEB, "operator")
+            return facts
+
+        monkeypatch.setattr(desk.hub.routes, "facts", slow)
+        ann.send("second")
+        await seen(desk, WEB)
+        assert await desk.texts(WEB) == []
+        ann.send("third")
+        await desk.until(WEB, ["first", "second", "third"])
 
 
 async def test_a_question_that_nobody_answers_holds_nobody_up(

@@ -19,7 +19,17 @@ from agent_channels.core.hub.events import OpenCommand, Waiting
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.questions import Asked, Question
-from agent_channels.core.hub.routes import HUB, WAIT, Decision, RouteKind, RouteTarget, choose, lets_in, target_of
+from agent_channels.core.hub.routes import (
+    HUB,
+    WAIT,
+    Decision,
+    RouteKind,
+    RouteTarget,
+    RoutingFacts,
+    choose,
+    lets_in,
+    target_of,
+)
 from agent_channels.core.hub.sent import OwnedMessage
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
@@ -61,7 +71,7 @@ class _Undecided:
     @property
     def messages(self) -> list[OwnedMessage]:
         """The message in it, as its project's."""
-        if not isinstance(self.inbound, Message) or self.inbound.reaction:
+        if self.decision.to != "project" or not isinstance(self.inbound, Message) or self.inbound.reaction:
             return []
         return [
             OwnedMessage(self.event.chat_id, self.inbound.message_id, project) for project in self.decision.projects
@@ -106,7 +116,7 @@ class ProjectQuestions:
     async def settle(self, *, any_undecided: bool = True) -> None:
         """Decide what can be decided by now, and ask about the rest. Raises `StoreError`."""
         async with self.deciding:
-            undecided = (await self._undecided())[0] if any_undecided else []
+            undecided = await self._undecided() if any_undecided else []
             decided = await self._decide(undecided)
             open_: dict[Asked, list[_Undecided]] = defaultdict(list)
             for one in undecided:
@@ -118,19 +128,22 @@ class ProjectQuestions:
             if len(undecided) < LOOKED_AT_MAX:
                 await self._close_others(undecided, decided)
 
-    async def settle_decidable(self) -> list[OpenCommand]:
-        """Decide what can be decided by now; return what the hub has not obeyed yet. The caller holds `deciding`.
+    async def settle_decidable(self, targets: Sequence[RouteTarget]) -> tuple[RoutingFacts, list[OpenCommand]]:
+        """Decide what can be decided by now; return what is known about what comes next, at `targets`.
 
-        Raises `StoreError`.
+        Both are decided by the same facts: a route that somebody makes meanwhile holds for neither, or the second one
+        could overtake the first. Returned too is what the hub has not obeyed yet. The caller holds `deciding`. Raises
+        `StoreError`.
         """
-        undecided, commands = await self._undecided()
+        undecided, facts, commands = await self._look(targets)
         await self._close(await self._decide(undecided), undecided)
-        return commands
+        sent = {(one.chat_id, one.message_id): one.project for each in undecided for one in each.messages}
+        return replace(facts, sent={**facts.sent, **sent}), commands
 
     async def settle_before(self, command: int) -> None:
         """Decide what was said before a command, as far as it can be decided without it. Raises `StoreError`."""
         async with self.deciding:
-            undecided = [one for one in (await self._undecided())[0] if one.event.id < command]
+            undecided = [one for one in await self._undecided() if one.event.id < command]
             await self._close(await self._decide(undecided), undecided)
 
     async def _decide(self, undecided: Sequence[_Undecided]) -> dict[Asked, str]:
@@ -158,30 +171,31 @@ class ProjectQuestions:
             await self._hub.events.drop(nobodys)
         return decided
 
-    async def _undecided(self, route: NewRoute | None = None) -> tuple[list[_Undecided], list[OpenCommand]]:
-        """Return what waits for a decision, and what is decided about it now; and what the hub has not obeyed yet.
+    async def _undecided(self, route: NewRoute | None = None) -> list[_Undecided]:
+        """Return what waits for a decision, and what is decided about it now; `route` counts as made."""
+        return (await self._look(route=route))[0]
 
-        `route` counts as made.
-        """
+    async def _look(
+        self, targets: Sequence[RouteTarget] = (), *, route: NewRoute | None = None
+    ) -> tuple[list[_Undecided], RoutingFacts, list[OpenCommand]]:
+        """Return the same, the facts about it and about `targets`, and what the hub has not obeyed yet."""
         pending = await self._hub.events.pending(LOOKED_AT_MAX)
         events, commands = pending.undecided, list(pending.commands)
-        if not events:
-            return [], commands
         inbound = [self._voice.adapter.to_inbound(event.event) for event in events]
-        targets = [target_of(one) for one in inbound]
-        facts = await self._hub.routes.facts(targets)
+        of = [target_of(one) for one in inbound]
+        facts = await self._hub.routes.facts([*targets, *of]) if targets or of else RoutingFacts()
         if route is not None:
             facts = replace(facts, routes={**facts.routes, (route.kind, route.key): route.project})
         undecided: list[_Undecided] = []
-        for event, one, target in zip(events, inbound, targets, strict=True):
+        for event, one, target in zip(events, inbound, of, strict=True):
             waits = any(command.id < event.id and command.concerns(target) for command in commands)
             undecided.append(_Undecided(event, one, WAIT if waits else choose(target, facts)))
-        return undecided, commands
+        return undecided, facts, commands
 
     async def make(self, route: NewRoute, by: Person) -> None:
         """Make a route; what was said before goes first. Raises `StoreError`."""
         async with self.deciding:
-            undecided, _ = await self._undecided(route)
+            undecided = await self._undecided(route)
             await self._close(await self._decide(undecided), undecided)
             await self._hub.routes.set(route.kind, route.key, route.project, by.id)
 
@@ -297,7 +311,7 @@ class ProjectQuestions:
     async def _count(self, asked: Asked, member: ProjectMember, by: Person, target: RouteTarget) -> None:
         """Record an answer, give what waited to the project, and what the same person says there from then on."""
         await self._hub.questions.answer(asked, member.project)
-        undecided, _ = await self._undecided()
+        undecided = await self._undecided()
         given = [one for one in undecided if one.asked == asked and one.decision.to != "wait"]
         decision = Decision("project", (member.project,))
         await self._decide([replace(one, decision=decision) for one in given])

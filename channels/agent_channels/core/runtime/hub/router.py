@@ -55,10 +55,9 @@ class Router:
 
         Raises `StoreError`; nothing is acknowledged then.
         """
-        commands = await self._chat.questions.settle_decidable()
         inbound = [self._adapter.to_inbound(event) for event in events]
         targets = [target_of(one) for one in inbound]
-        facts = await self._hub.routes.facts(targets)
+        facts, commands = await self._chat.questions.settle_decidable(targets)
         found: list[RoutedEvent] = []
         for event, one, target in zip(events, inbound, targets, strict=True):
             found.append(await self._route(event, one, target, facts, commands))
