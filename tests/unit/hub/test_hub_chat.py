@@ -496,6 +496,26 @@ async def test_more_may_wait_than_are_looked_at(
     await closed(desk, ann, question, "→ api")
 
 
+async def test_what_waits_of_others_is_in_nobodys_way(
+    desk: HubReading, ann: TelegramPerson, bob: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much it is: who writes later is asked too, and what they choose decides what they wrote."""
+    monkeypatch.setattr(questions, "LOOKED_AT_MAX", 2)
+    for name in ("api", "web"):
+        await desk.member(name, ann.id, bob.id)
+    for number in range(3):
+        bob.send(str(number))
+    await bob.next_message()
+    ann.send("mine")
+    question = await ann.next_message()
+    ann.send("/projects web")
+    await desk.until(WEB, ["mine"])
+    await closed(desk, ann, question, "→ web")
+    ann.send("more")
+    await desk.until(WEB, ["mine", "more"])
+    assert (await desk.hub.events.waiting())[UNDECIDED] == 3
+
+
 # ---- /projects
 
 

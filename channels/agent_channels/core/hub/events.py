@@ -308,21 +308,42 @@ class Events:
             )
         return {row["project"]: int(row["n"]) for row in rows}
 
-    async def pending(self, limit: int = 1000) -> Pending:
-        """Return what waits for the hub, or for a decision. Raises `StoreError`."""
+    async def pending(
+        self, route_keys: Collection[str] | None = None, *, after: int = 0, before: int | None = None
+    ) -> Pending:
+        """Return what waits for the hub, and what waits for a decision. Raises `StoreError`.
+
+        Of the latter only what has one of these route keys, and an id between these two.
+        """
+        # SQLite would go through the whole table by a plain id.
+        undecided = f"SELECT {_WAITING} FROM events WHERE bot = ? AND {_UNDECIDED} AND id + 0 > ?"
+        values: list[object] = [self._bot, after]
+        if before is not None:
+            undecided, values = f"{undecided} AND id + 0 < ?", [*values, before]
+        queries = [(undecided, values)]
+        if route_keys is not None:
+            queries = [
+                (f"{undecided} AND route_key IN ({_marks(chunk)})", [*values, *chunk])
+                for chunk in chunks(sorted(set(route_keys)), _CHUNK * 10)
+            ]
         async with self._db.reading() as tx:
             # The commands first: one that is obeyed meanwhile still counts, and what it changed is read after this.
-            commands, undecided = await tx.each(
-                (f"SELECT id, chat_id, user_id FROM events WHERE {_COMMANDS} ORDER BY id", (self._bot,)),
-                (
-                    f"SELECT {_WAITING} FROM events WHERE bot = ? AND {_UNDECIDED} ORDER BY id LIMIT ?",
-                    (self._bot, limit),
-                ),
+            commands, *found = await tx.each(
+                (f"SELECT id, chat_id, user_id FROM events WHERE {_COMMANDS} ORDER BY id", (self._bot,)), *queries
             )
         return Pending(
             [OpenCommand(int(row["id"]), row["chat_id"], row["user_id"]) for row in commands],
-            [_waiting(row) for row in undecided],
+            sorted((_waiting(row) for rows in found for row in rows), key=lambda one: one.id),
         )
+
+    async def undecided_counts(self) -> dict[str, int]:
+        """Return how many events wait for a decision, by route key. Raises `StoreError`."""
+        async with self._db.reading() as tx:
+            rows = await tx.rows(
+                f"SELECT route_key, count(*) AS n FROM events WHERE bot = ? AND {_UNDECIDED} GROUP BY route_key",
+                self._bot,
+            )
+        return {row["route_key"]: int(row["n"]) for row in rows}
 
     def nothing_pending(self, target: RouteTarget) -> Statement:
         """Return the condition that nothing before an event waits for a decision, or may change where it goes."""

@@ -68,11 +68,13 @@ class HubChat:
     async def _work(self) -> None:
         waiting = await self._hub.events.waiting()
         if HUB in waiting:
+            last = 0
             while claimed := await self._hub.events.claim(HUB, self._claimer, self._domain, BATCH_MAX):
                 for one in claimed:
                     await self._voice.follow_ups.wait_for_room()
-                    await self.questions.settle_before(one.id)
+                    await self.questions.settle_between(last, one.id)
                     await self._handle_safely(one)
+                    last = one.id
         await self._away.end_starts()
         await self.questions.settle(any_undecided=UNDECIDED in waiting or HUB in waiting)
         if others := [project for project in waiting if project not in {HUB, UNDECIDED}]:

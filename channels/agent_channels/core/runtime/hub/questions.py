@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
+import anyio.lowlevel
 
 from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Inbound, Message, Person, Tap
@@ -43,8 +44,10 @@ __all__ = ["NewRoute", "ProjectQuestions", "chosen_in", "is_answered"]
 logger = logging.getLogger(__name__)
 # A question that could not be sent is sent again.
 AGAIN_AFTER_S = 60.0
-# How many events that wait for a decision are looked at in one go.
+# Of how many events that wait for a decision one is the last that is looked at in one go; all of a place are.
 LOOKED_AT_MAX = 1000
+# After how many of them everything else that this process does gets its turn.
+STEP = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +118,20 @@ class ProjectQuestions:
 
     async def settle(self, *, any_undecided: bool = True) -> None:
         """Decide what can be decided by now, and ask about the rest. Raises `StoreError`."""
-        async with self.deciding:
-            undecided = await self._undecided() if any_undecided else []
-            decided = await self._decide(undecided)
-            open_: dict[Asked, list[_Undecided]] = defaultdict(list)
-            for one in undecided:
-                if one.decision.to == "ask":
-                    open_[one.asked].append(one)
-            for asked, waiting in open_.items():
-                await self._ask(asked, waiting)
-            # Of more than it looks at, it does not know whether they wait.
-            if len(undecided) < LOOKED_AT_MAX:
-                await self._close_others(undecided, decided)
+        waiting: set[Asked] = set()
+        for places in _in_steps(await self._hub.events.undecided_counts() if any_undecided else {}):
+            async with self.deciding:
+                undecided = await self._undecided(places)
+                await self._close(await self._decide(undecided), undecided)
+                open_: dict[Asked, list[_Undecided]] = defaultdict(list)
+                for one in undecided:
+                    if one.decision.to == "ask":
+                        open_[one.asked].append(one)
+                for asked, of in open_.items():
+                    await self._ask(asked, of)
+                waiting |= _still_waiting(undecided)
+        if self._any_open:
+            await self._close_others(waiting)
 
     async def settle_decidable(self, targets: Sequence[RouteTarget]) -> tuple[RoutingFacts, list[OpenCommand]]:
         """Decide what can be decided by now; return what is known about what comes next, at `targets`.
@@ -135,15 +140,18 @@ class ProjectQuestions:
         could overtake the first. Returned too is what the hub has not obeyed yet. The caller holds `deciding`. Raises
         `StoreError`.
         """
-        undecided, facts, commands = await self._look(targets)
+        undecided, facts, commands = await self._look({target.route_key for target in targets}, targets)
         await self._close(await self._decide(undecided), undecided)
         sent = {(one.chat_id, one.message_id): one.project for each in undecided for one in each.messages}
         return replace(facts, sent={**facts.sent, **sent}), commands
 
-    async def settle_before(self, command: int) -> None:
-        """Decide what was said before a command, as far as it can be decided without it. Raises `StoreError`."""
+    async def settle_between(self, after: int, command: int) -> None:
+        """Decide what came before a command, by id, as far as it can be decided without it; `after`: the one before.
+
+        Raises `StoreError`.
+        """
         async with self.deciding:
-            undecided = [one for one in await self._undecided() if one.event.id < command]
+            undecided = await self._undecided(after=after, before=command)
             await self._close(await self._decide(undecided), undecided)
 
     async def _decide(self, undecided: Sequence[_Undecided]) -> dict[Asked, str]:
@@ -171,17 +179,34 @@ class ProjectQuestions:
             await self._hub.events.drop(nobodys)
         return decided
 
-    async def _undecided(self, route: NewRoute | None = None) -> list[_Undecided]:
+    async def _undecided(
+        self,
+        route_keys: Collection[str] | None = None,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        route: NewRoute | None = None,
+    ) -> list[_Undecided]:
         """Return what waits for a decision, and what is decided about it now; `route` counts as made."""
-        return (await self._look(route=route))[0]
+        return (await self._look(route_keys, after=after, before=before, route=route))[0]
 
     async def _look(
-        self, targets: Sequence[RouteTarget] = (), *, route: NewRoute | None = None
+        self,
+        route_keys: Collection[str] | None,
+        targets: Sequence[RouteTarget] = (),
+        *,
+        after: int = 0,
+        before: int | None = None,
+        route: NewRoute | None = None,
     ) -> tuple[list[_Undecided], RoutingFacts, list[OpenCommand]]:
         """Return the same, the facts about it and about `targets`, and what the hub has not obeyed yet."""
-        pending = await self._hub.events.pending(LOOKED_AT_MAX)
+        pending = await self._hub.events.pending(route_keys, after=after, before=before)
         events, commands = pending.undecided, list(pending.commands)
-        inbound = [self._voice.adapter.to_inbound(event.event) for event in events]
+        inbound: list[Inbound] = []
+        for event in events:
+            inbound.append(self._voice.adapter.to_inbound(event.event))
+            if len(inbound) % STEP == 0:
+                await anyio.lowlevel.checkpoint()
         of = [target_of(one) for one in inbound]
         facts = await self._hub.routes.facts([*targets, *of]) if targets or of else RoutingFacts()
         if route is not None:
@@ -195,7 +220,7 @@ class ProjectQuestions:
     async def make(self, route: NewRoute, by: Person) -> None:
         """Make a route; what was said before goes first. Raises `StoreError`."""
         async with self.deciding:
-            undecided = await self._undecided(route)
+            undecided = await self._undecided(route=route)
             await self._close(await self._decide(undecided), undecided)
             await self._hub.routes.set(route.kind, route.key, route.project, by.id)
 
@@ -241,21 +266,19 @@ class ProjectQuestions:
                 logger.info("the hub learns later which message asks a person: %s", error)
             await anyio.sleep(backoff.next())
 
-    async def _close_others(self, undecided: Sequence[_Undecided], decided: Mapping[Asked, str]) -> None:
+    async def _close_others(self, waiting: Collection[Asked]) -> None:
         """Close the questions about what waits no longer."""
-        if self._any_open:
-            open_ = {one.asked for one in undecided if one.decision.to in {"ask", "wait"}}
-            unanswered = await self._hub.questions.unanswered()
-            for question in unanswered:
-                if question.asked not in open_:
-                    await self._end(question, decided.get(question.asked))
-            self._any_open = any(question.asked in open_ for question in unanswered)
+        unanswered = await self._hub.questions.unanswered()
+        for question in unanswered:
+            if question.asked not in waiting:
+                await self._end(question, None)
+        self._any_open = any(question.asked in waiting for question in unanswered)
 
     async def _close(self, decided: Mapping[Asked, str], undecided: Sequence[_Undecided]) -> None:
         """Close the questions about what was decided just now, unless something of it still waits."""
-        open_ = {one.asked for one in undecided if one.decision.to in {"ask", "wait"}}
+        waiting = _still_waiting(undecided)
         for asked, project in decided.items():
-            question = await self._hub.questions.of(asked) if asked not in open_ else None
+            question = await self._hub.questions.of(asked) if asked not in waiting else None
             if question is not None and not question.project:
                 await self._end(question, project)
 
@@ -311,7 +334,7 @@ class ProjectQuestions:
     async def _count(self, asked: Asked, member: ProjectMember, by: Person, target: RouteTarget) -> None:
         """Record an answer, give what waited to the project, and what the same person says there from then on."""
         await self._hub.questions.answer(asked, member.project)
-        undecided = await self._undecided()
+        undecided = await self._undecided({target.route_key})
         given = [one for one in undecided if one.asked == asked and one.decision.to != "wait"]
         decision = Decision("project", (member.project,))
         await self._decide([replace(one, decision=decision) for one in given])
@@ -329,6 +352,24 @@ class ProjectQuestions:
 
     def _member(self, project: str) -> ProjectMember | None:
         return next((member for member in self._hub.members.known if member.project == project), None)
+
+
+def _in_steps(counts: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield places, by route key, until there is enough in them to look at in one go."""
+    places: list[str] = []
+    number = 0
+    for place, count in counts.items():
+        places.append(place)
+        number += count
+        if number >= LOOKED_AT_MAX:
+            yield places
+            places, number = [], 0
+    if places:
+        yield places
+
+
+def _still_waiting(undecided: Iterable[_Undecided]) -> set[Asked]:
+    return {one.asked for one in undecided if one.decision.to in {"ask", "wait"}}
 
 
 def _asked(target: RouteTarget) -> Asked:
