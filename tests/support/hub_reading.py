@@ -150,7 +150,7 @@ async def reading(sandbox: Sandbox, made_hub: Hub, folder: Path) -> AsyncIterato
         adapter = await stack.enter_async_context(row.connect(env, load(row.settings, env), sandbox.token))
         await adapter.identify()
         threads = Threads(adapter, services.chats, services.access)
-        hub_chat = HubChat(adapter, hub, threads, name, DOMAIN, f"{DOMAIN}:2")
+        hub_chat = HubChat(adapter, hub, threads, name, f"{DOMAIN}:2")
         router = Router(adapter, hub, hub_chat)
         lease = Lease(hub.db, BOT, DOMAIN, 3600.0)
         assert await lease.take({})

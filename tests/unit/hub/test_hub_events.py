@@ -366,6 +366,16 @@ async def test_a_clock_that_is_an_hour_off_changes_nothing(
         assert await claim(hub, domain="two") == []
 
 
+async def test_what_the_hub_does_itself_is_taken_over_at_once(made_hub: Hub) -> None:
+    """From a reader on another machine that died in the middle of it: messages wait for it."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.put([event(1, "hub"), event(2, "hub")], {}, lease)
+        assert numbers(await claim(hub, "hub", "one", 1)) == [1]
+        assert await claim(hub, "hub", "two") == []
+        assert numbers(await hub.events.claim("hub", "two:1", None, 9)) == [1, 2]
+
+
 async def test_undecided_events_wait_until_they_are_decided_once(made_hub: Hub) -> None:
     """They keep their place in the order; a second decision changes nothing."""
     async with made_hub.open(WEB) as hub:

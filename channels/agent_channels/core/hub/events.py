@@ -244,15 +244,16 @@ class Events:
             self._wakeups.handed_over()
 
     async def claim(
-        self, project: str, claimer: str, domain: str, limit: int, *, expected: bool = False
+        self, project: str, claimer: str, domain: str | None, limit: int, *, expected: bool = False
     ) -> list[ClaimedEvent]:
         """Claim a project's next events for a while, oldest first. Raises `StoreError`.
 
         Of those with one route key none is claimed while another process has an older one. What a process of the same
-        lock domain claimed is claimed again: the caller holds the lock that it had. `expected`: there is said to be
-        one, so it is not looked first whether anything has to be written.
+        lock domain claimed is claimed again: the caller holds the lock that it had. `domain`: that one; None if nobody
+        else anywhere can be at work on it. `expected`: there is said to be one, so it is not looked first whether
+        anything has to be written.
         """
-        own = (len(domain) + 1, f"{domain}:")
+        own = (0, "") if domain is None else (len(domain) + 1, f"{domain}:")
         free = (
             "e.state <> 'done' AND (e.state = 'waiting' OR (e.state = 'claimed' AND "
             "(e.claimed_until < {now} OR substr(e.claimed_by, 1, ?) = ?)))"

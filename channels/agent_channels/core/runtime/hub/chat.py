@@ -35,11 +35,9 @@ LOOK_EVERY_S = 3.0
 class HubChat:
     """The worker of the hub itself."""
 
-    def __init__(
-        self, adapter: Adapter, hub: ProjectHub, threads: Threads, channel: str, domain: str, claimer: str
-    ) -> None:
-        """`adapter`: one whose sends are not recorded as a project's. `domain`, `claimer`: as in `HubWorker`."""
-        self._adapter, self._hub, self._domain, self._claimer = adapter, hub, domain, claimer
+    def __init__(self, adapter: Adapter, hub: ProjectHub, threads: Threads, channel: str, claimer: str) -> None:
+        """`adapter`: one whose sends are not recorded as a project's. `claimer`: as in `HubWorker`."""
+        self._adapter, self._hub, self._claimer = adapter, hub, claimer
         self._voice = HubVoice(adapter)
         self._any = Wakeup()
         self.questions = ProjectQuestions(hub, self._voice, self._any)
@@ -69,7 +67,8 @@ class HubChat:
         waiting = await self._hub.events.waiting()
         if HUB in waiting:
             last = 0
-            while claimed := await self._hub.events.claim(HUB, self._claimer, self._domain, BATCH_MAX):
+            # Who reads the bot is the only one who does this: what the reader before had begun holds people up.
+            while claimed := await self._hub.events.claim(HUB, self._claimer, None, BATCH_MAX):
                 for one in claimed:
                     await self._voice.follow_ups.wait_for_room()
                     await self.questions.settle_between(last, one.id)

@@ -212,7 +212,7 @@ class _KeptBot:
     async def _work(self, bot: OpenBot, hub: ProjectHub) -> None:
         domain, name = lock_domain(), bot.channel.name
         threads = Threads(bot.adapter, bot.services.chats, bot.services.access)
-        chat = HubChat(bot.adapter, hub, threads, name, domain, f"{domain}:{os.getpid()}")
+        chat = HubChat(bot.adapter, hub, threads, name, f"{domain}:{os.getpid()}")
         # Of no project: what the hooks of one ask is whether its own server reads.
         lock = ReaderLock(name, bot.bot_id, self._folder, named=NAMED)
         reader = HubReader(bot, hub, Router(bot.adapter, hub, chat), domain, lock, NAMED)

@@ -70,7 +70,7 @@ class HubTasks:
         worker = HubWorker(hub, domain, claimer)
         adapter, services = unwatched(context.adapter), context.services
         threads = Threads(adapter, services.chats, services.access)
-        chat = HubChat(adapter, hub, threads, context.channel.name, domain, claimer)
+        chat = HubChat(adapter, hub, threads, context.channel.name, claimer)
         lock = ReaderLock(context.channel.name, context.bot_id, context.env.state_dir)
         reader = HubReader(context, hub, Router(adapter, hub, chat), domain, lock, str(project_dir()))
         member = HubMember(context, hub, domain)
