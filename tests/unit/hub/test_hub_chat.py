@@ -271,6 +271,37 @@ async def test_parts_of_one_message_are_not_torn_apart(desk: HubReading, ann: Te
     await desk.until(WEB, ["hi", "next"])
 
 
+@pytest.mark.parametrize("closed_to_her", [False, True])
+async def test_parts_of_one_message_stay_together_when_the_reader_changes(
+    tg: TelegramSandbox, made_hub: Hub, tmp_path: Path, ann: TelegramPerson, *, closed_to_her: bool
+) -> None:
+    """The next process knows what was said last: where the first half went, or that it is asked about, and then too."""
+    long = "x" * 4096
+    async with reading(tg, made_hub, tmp_path) as desk:
+        for name in ("api", "web"):
+            await desk.member(name, ann.id)
+        await desk.member("docs", 77)
+        await desk.hub.routes.set("person", str(ann.id), API, "test")
+        ann.send("/projects")
+        said = await ann.next_message()
+        await desk.sent(DOCS if closed_to_her else WEB, said, ann.id)
+        ann.send(long, reply_to=said["message_id"])
+        if closed_to_her:
+            question = await ann.next_message()
+            await known(desk, ann, question)
+        else:
+            await desk.until(WEB, [long])
+    ann.send("the rest")
+    async with reading(tg, made_hub, tmp_path) as desk:
+        if closed_to_her:
+            await seen(desk, API)
+            assert await desk.texts(API) == []
+            ann.tap(question["message_id"], label="web")
+            await desk.until(WEB, [long, "the rest"])
+        else:
+            await desk.until(WEB, ["the rest"])
+
+
 async def test_what_another_process_changed_counts_at_once(
     desk: HubReading, made_hub: Hub, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.hub.database import ALWAYS, HubDatabase, Row, Statement, chunks
 from agent_channels.core.hub.lease import Lease
-from agent_channels.core.hub.routes import HUB, RouteTarget
+from agent_channels.core.hub.routes import HUB, Decision, RouteTarget
 from agent_channels.core.hub.sent import OwnedMessage, record_messages, record_statements
 from agent_channels.core.hub.wakeups import HubWakeups
 
@@ -300,6 +300,16 @@ class Events:
 
     # ---- what waits
 
+    async def last(self, number: int) -> list[tuple[RawEvent, Decision]]:
+        """Return the bot's events of the last `number` rows, oldest first, and who got each. Raises `StoreError`."""
+        async with self._db.reading() as tx:
+            rows = await tx.rows(
+                "SELECT event_id, payload, project, state, {now} - received_at AS waited_s FROM events "
+                "WHERE bot = ? AND id > (SELECT coalesce(max(id), 0) - ? FROM events) ORDER BY id",
+                self._bot, number,
+            )  # fmt: skip
+        return [(_event(row), _decision(row["project"], row["state"])) for row in rows]
+
     async def waiting(self) -> dict[str, int]:
         """Return how many events wait, by project; `UNDECIDED` is one too. Raises `StoreError`."""
         async with self._db.reading() as tx:
@@ -455,6 +465,12 @@ def _waiting(row: Row) -> Waiting:
     return Waiting(
         int(row["id"]), _event(row), row["chat_id"], row["thread_id"], row["user_id"], float(row["waited_s"])
     )
+
+
+def _decision(project: str, state: str) -> Decision:
+    if project == HUB or state == "nobody":
+        return Decision("hub" if project == HUB else "nobody")
+    return Decision("project", (project,)) if project != UNDECIDED else Decision("ask")
 
 
 def _event(row: Row) -> RawEvent:

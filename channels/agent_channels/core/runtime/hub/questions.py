@@ -34,6 +34,7 @@ from agent_channels.core.hub.routes import (
 from agent_channels.core.hub.sent import OwnedMessage
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
+from agent_channels.core.runtime.hub.message_parts import MessageParts
 from agent_channels.core.runtime.hub.voice import HubVoice
 from agent_channels.core.runtime.hub.words import ANSWER, HubButton, keyboard, name_of
 from agent_channels.core.scheduling import Backoff, Wakeup
@@ -212,9 +213,14 @@ class ProjectQuestions:
         if route is not None:
             facts = replace(facts, routes={**facts.routes, (route.kind, route.key): route.project})
         undecided: list[_Undecided] = []
+        parts = MessageParts(self._voice.adapter.limits)
         for event, one, target in zip(events, inbound, of, strict=True):
-            waits = any(command.id < event.id and command.concerns(target) for command in commands)
-            undecided.append(_Undecided(event, one, WAIT if waits else choose(target, facts)))
+            decision = WAIT
+            if not any(command.id < event.id and command.concerns(target) for command in commands):
+                decision = parts.decide(one, target, facts) if isinstance(one, Message) else choose(target, facts)
+            if isinstance(one, Message):
+                parts.remember(one, decision)
+            undecided.append(_Undecided(event, one, decision))
         return undecided, facts, commands
 
     async def make(self, route: NewRoute, by: Person) -> None:

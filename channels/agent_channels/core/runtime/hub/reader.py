@@ -236,6 +236,7 @@ class HubSink:
             await self._hub.events.put([], known, self._lease)
             self._cursors = dict(known)
         await self._hub.members.read()
+        await self._router.load()
 
     async def put(self, events: Sequence[RawEvent], cursors: Mapping[str, str | None] | None = None) -> None:
         """Decide whose the events are and store them; return once they are on disk. Raises `StoreError`."""

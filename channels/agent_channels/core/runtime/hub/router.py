@@ -8,21 +8,20 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from agent_channels.core.contract.adapter import Adapter
-from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import ChatMigrated, Inbound, Message, RawEvent
 from agent_channels.core.hub.database import Statement
 from agent_channels.core.hub.events import UNDECIDED, OpenCommand, RoutedEvent
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import HUB, WAIT, Decision, RouteTarget, RoutingFacts, choose, target_of
-from agent_channels.core.inbound.grouping import APART_S
 from agent_channels.core.runtime.hub.chat import HubChat
+from agent_channels.core.runtime.hub.message_parts import MessageParts
 from agent_channels.core.runtime.hub.questions import chosen_in, is_answered
-from agent_channels.core.text.units import length
 
-__all__ = ["Guess", "MessageParts", "Router"]
+__all__ = ["Guess", "Router"]
 
 logger = logging.getLogger(__name__)
-PLACES_MAX = 1000
+# How many events are looked through for the beginning of what is read next: those of all places of the bot.
+LAST_EVENTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,13 @@ class Router:
         """Answer what is for the hub itself, and ask whose messages are, until cancelled."""
         await self._chat.run()
 
+    async def load(self) -> None:
+        """Learn what was read last, by whichever process: what comes next may be a part of it. Raises `StoreError`."""
+        self._parts = MessageParts(self._adapter.limits)
+        for event, decision in await self._hub.events.last(LAST_EVENTS):
+            if isinstance(inbound := self._adapter.to_inbound(event), Message):
+                self._parts.remember(inbound, decision)
+
     def deciding(self) -> AbstractAsyncContextManager[None]:
         """Return the block in which whose events are is decided and stored: nothing else decides meanwhile."""
         return self._chat.questions.deciding
@@ -57,7 +63,8 @@ class Router:
         """
         inbound = [self._adapter.to_inbound(event) for event in events]
         targets = [target_of(one) for one in inbound]
-        facts, commands = await self._chat.questions.settle_decidable(targets)
+        parts = [self._parts.undecided(one) for one in inbound if isinstance(one, Message)]
+        facts, commands = await self._chat.questions.settle_decidable([*targets, *filter(None, parts)])
         found: list[RoutedEvent] = []
         for event, one, target in zip(events, inbound, targets, strict=True):
             found.append(await self._route(event, one, target, facts, commands))
@@ -99,11 +106,12 @@ class Router:
         facts: RoutingFacts,
         commands: Sequence[OpenCommand],
     ) -> RoutedEvent:
-        decision = choose(target, facts)
+        decision, part_of = choose(target, facts), None
         if isinstance(inbound, Message):
-            decision = self._parts.decide(inbound, target, facts)
+            decision, part_of = self._parts.decide(inbound, target, facts), self._parts.project(inbound, facts)
         projects = await self._projects(inbound, target, decision)
-        if target.kind in {"message", "tap"} and HUB not in projects and _may_change(commands, target):
+        routed = target.kind in {"message", "tap"} and part_of is None and HUB not in projects
+        if routed and any(command.concerns(target) for command in commands):
             decision, projects = WAIT, (UNDECIDED,)
         if isinstance(inbound, Message):
             self._parts.remember(inbound, decision)
@@ -132,73 +140,3 @@ class Router:
                 return (UNDECIDED,)
             case _:
                 return (HUB,) if is_answered(inbound) else ()
-
-
-def _may_change(commands: Sequence[OpenCommand], target: RouteTarget) -> bool:
-    return any(command.concerns(target) for command in commands)
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """The last message of a person in a place, and what was decided about it."""
-
-    said_at: float
-    album: str | None
-    plain: bool
-    near_limit: bool
-    decision: Decision
-
-
-class MessageParts:
-    """Keeps together what a person meant as one: an album, a text that the client split, a comment and its forward.
-
-    Only the first of them replies to something, and all of them go where that one went.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._last: dict[tuple[str, str | None, str], _Last] = {}
-
-    def decide(self, message: Message, target: RouteTarget, facts: RoutingFacts) -> Decision:
-        """Return who gets a message, after those before it were remembered."""
-        last = self._last.get(_place(message))
-        if last is None or not self._continues(message, last):
-            return choose(target, facts)
-        if last.decision.to == "project":
-            return choose(target, replace(facts, continues=last.decision.projects[0]))
-        return last.decision
-
-    def remember(self, message: Message, decision: Decision) -> None:
-        """Record who gets a message; to be called with each message, in order."""
-        place = _place(message)
-        if len(self._last) >= PLACES_MAX:
-            self._last.clear()
-        if decision.to in {"project", "ask", "wait"}:
-            plain = _is_plain(message)
-            self._last[place] = _Last(
-                message.ts.timestamp(), message.album_id, plain, plain and self._is_near_limit(message.text), decision
-            )
-        else:
-            self._last.pop(place, None)
-
-    def _continues(self, message: Message, last: _Last) -> bool:
-        if message.edited or message.reaction or abs(message.ts.timestamp() - last.said_at) > APART_S:
-            return False
-        if message.album_id is not None:
-            return message.album_id == last.album
-        if message.reply or message.command:
-            return False
-        return last.near_limit if _is_plain(message) else last.plain and message.forward_from is not None
-
-    def _is_near_limit(self, text: str) -> bool:
-        near = self._limits.paste
-        # A character has at most two units: most texts need not be measured.
-        return near is not None and 2 * len(text) >= near and length(text, self._limits.unit) >= near
-
-
-def _place(message: Message) -> tuple[str, str | None, str]:
-    return message.chat.id, message.thread_id, message.sender.id
-
-
-def _is_plain(message: Message) -> bool:
-    return not (message.files or message.forward_from or message.edited or message.reaction)
