@@ -203,6 +203,49 @@ async def test_a_project_that_lets_nobody_in_any_more_is_not_an_answer(desk: Hub
     await desk.until(DOCS, ["hello"])
 
 
+async def test_what_is_asked_about_is_kept_while_nobody_lets_its_sender_in(
+    desk: HubReading, made_hub: Hub, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until they are let in again, and choose; but not for ever."""
+
+    def let_in(person: int) -> None:
+        made_hub.execute(f"UPDATE members SET people = '[\"{person}\"]'")
+
+    for name in ("api", "web"):
+        await desk.member(name, ann.id)
+    ann.send("hello")
+    question = await ann.next_message()
+    let_in(77)
+    await desk.chat.questions.settle()
+    let_in(ann.id)
+    ann.tap(question["message_id"], label="web")
+    await desk.until(WEB, ["hello"])
+    await desk.hub.routes.remove("person", str(ann.id))
+    ann.send("again")
+    question = await ann.next_message()
+    let_in(77)
+    monkeypatch.setattr(questions, "KEPT_S", 0.0)
+    desk.chat.wake()
+    await closed(desk, ann, question, "needs no answer any more")
+    assert await desk.hub.events.nobody_count() == 1
+
+
+async def test_a_question_moves_along_with_its_group(
+    tg: TelegramSandbox, desk: HubReading, made_hub: Hub, ann: TelegramPerson
+) -> None:
+    """When it becomes a supergroup: it is asked there once the projects know the new id, and decides as before."""
+    team = tg.group("Team", members=[ann], kind="group")
+    for name in ("api", "web"):
+        await desk.member(name, groups={team.id: group()})
+    ann.send("@sandbox_bot important", chat=team)
+    assert labels(await team.next_message()) == ["api", "web"]
+    new = team.migrate()
+    made_hub.execute(f"UPDATE members SET gates = replace(gates, '{team.id}', '{new.id}')")
+    question = await new.next_message()
+    ann.tap(question["message_id"], label="web", chat=new)
+    await desk.until(WEB, ["@sandbox_bot important"])
+
+
 async def test_a_question_that_needs_no_answer_any_more_says_so(desk: HubReading, ann: TelegramPerson) -> None:
     """Chosen otherwise, by /projects NAME: what waited goes there, before what is said next."""
     for name in ("api", "web"):

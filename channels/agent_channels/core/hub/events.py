@@ -403,6 +403,15 @@ class Events:
                     self._bot, *chunk,
                 )  # fmt: skip
 
+    async def migrate_chat(self, old_id: str, new_id: str) -> None:
+        """Have what waits for a decision be from a chat's new id. Raises `StoreError`."""
+        async with self._db.transaction() as tx:
+            await tx.execute(
+                "UPDATE events SET chat_id = ?, route_key = CAST(? AS TEXT) || substr(route_key, ?) "
+                f"WHERE bot = ? AND {_UNDECIDED} AND chat_id = ?",
+                new_id, new_id, len(old_id) + 1, self._bot, old_id,
+            )  # fmt: skip
+
     async def untold(self, project: str, waited_s: float, limit: int = 500) -> list[Waiting]:
         """Return the events that have waited so long for a project, in places where nobody was told that some wait.
 

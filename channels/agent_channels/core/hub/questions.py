@@ -101,6 +101,18 @@ class Questions:
             )
         return [_question(row) for row in rows]
 
+    async def migrate_chat(self, old_id: str, new_id: str) -> None:
+        """Have the open questions of a chat be asked again under its new id. Raises `StoreError`."""
+        async with self._db.transaction() as tx:
+            where = "bot = ? AND chat_id = ? AND project = ''"
+            await tx.execute(
+                "INSERT INTO questions (bot, chat_id, thread_id, user_id, message_id, choices, project, asked_at) "
+                f"SELECT bot, CAST(? AS TEXT), thread_id, user_id, '', choices, '', asked_at FROM questions "
+                f"WHERE {where} ON CONFLICT DO NOTHING",
+                new_id, self._bot, old_id,
+            )  # fmt: skip
+            await tx.execute(f"DELETE FROM questions WHERE {where}", self._bot, old_id)
+
     async def prune(self, days: float) -> None:
         """Delete the answered questions that are older. Raises `StoreError`."""
         async with self._db.transaction() as tx:

@@ -127,6 +127,7 @@ class InboundPipeline:
         # Whether everything that was journalled before is sorted, so that new events need not be looked for.
         self._caught_up = False
         self._stages: tuple[Stage, ...] = (
+            self._follow_migration,
             self._drop_copy,
             self._name_thread,
             self._find_addressee,
@@ -357,6 +358,13 @@ class InboundPipeline:
                 batch.opened.append(incoming.message)
 
     # ---- the stages, in order; each returns True if the message needs no further one
+
+    def _follow_migration(self, incoming: IncomingMessage) -> bool:
+        """Have a message be from the id that its group has today: on a shared bot it may come after the group moved."""
+        chat, access = incoming.message.chat, self._services.access
+        if chat.kind == "group" and access.group_of(chat) is None and (now := access.current_id(chat.id)) != chat.id:
+            incoming.message = replace(incoming.message, chat=replace(chat, id=now))
+        return False
 
     def _drop_copy(self, incoming: IncomingMessage) -> bool:
         """Drop the copy of a message that the agent is shown where it was written."""

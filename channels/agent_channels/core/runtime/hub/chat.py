@@ -94,6 +94,7 @@ class HubChat:
         inbound = self._adapter.to_inbound(claimed.event)
         if isinstance(inbound, ChatMigrated):
             await self._hub.routes.migrate_chats([(inbound.old_id, inbound.new_id)])
+            await self.questions.migrate_chat(inbound.old_id, inbound.new_id)
         elif isinstance(inbound, Message | Tap):
             target = target_of(inbound)
             facts = await self._hub.routes.facts([target])

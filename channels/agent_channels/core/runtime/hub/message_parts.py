@@ -39,10 +39,10 @@ class MessageParts:
 
     def decide(self, message: Message, target: RouteTarget, facts: RoutingFacts) -> Decision:
         """Return who gets a message, after those before it were remembered."""
-        last = self._continued(message)
-        if last is None or (project := self.project(message, facts)) is not None:
-            return choose(target, replace(facts, continues=None if last is None else project))
-        return last.decision
+        if (last := self._continued(message)) is None:
+            return choose(target, facts)
+        project = self.project(message, facts)
+        return last.decision if project is None else choose(target, replace(facts, continues=project))
 
     def project(self, message: Message, facts: RoutingFacts) -> str | None:
         """Return the project that got what a message is a part of; None if none has, or it is no part of anything."""

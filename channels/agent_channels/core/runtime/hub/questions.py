@@ -43,6 +43,9 @@ from agent_channels.core.text.sanitize import label
 __all__ = ["NewRoute", "ProjectQuestions", "chosen_in", "is_answered"]
 
 logger = logging.getLogger(__name__)
+# How long a message about which somebody is asked is kept while no project lets them in any more.
+KEPT_S = 72 * 3600.0
+KEPT = Decision("ask", rule="no project lets them in for now")
 # A question that could not be sent is sent again.
 AGAIN_AFTER_S = 60.0
 # Of how many events that wait for a decision one is the last that is looked at in one go; all of a place are.
@@ -77,9 +80,9 @@ class _Undecided:
         """The message in it, as its project's."""
         if self.decision.to != "project" or not isinstance(self.inbound, Message) or self.inbound.reaction:
             return []
-        return [
-            OwnedMessage(self.event.chat_id, self.inbound.message_id, project) for project in self.decision.projects
-        ]
+        # A message keeps its id only in the chat where it was written.
+        chat_id, message_id = self.inbound.chat.id, self.inbound.message_id
+        return [OwnedMessage(chat_id, message_id, project) for project in self.decision.projects]
 
 
 async def chosen_in(hub: ProjectHub, target: RouteTarget, message: Message) -> str | None:
@@ -126,7 +129,7 @@ class ProjectQuestions:
                 await self._close(await self._decide(undecided), undecided)
                 open_: dict[Asked, list[_Undecided]] = defaultdict(list)
                 for one in undecided:
-                    if one.decision.to == "ask":
+                    if one.decision.to == "ask" and one.decision.projects:
                         open_[one.asked].append(one)
                 for asked, of in open_.items():
                     await self._ask(asked, of)
@@ -208,7 +211,8 @@ class ProjectQuestions:
             inbound.append(self._voice.adapter.to_inbound(event.event))
             if len(inbound) % STEP == 0:
                 await anyio.lowlevel.checkpoint()
-        of = [target_of(one) for one in inbound]
+        # A chat may have another id by now.
+        of = [replace(target_of(one), chat_id=event.chat_id) for event, one in zip(events, inbound, strict=True)]
         facts = await self._hub.routes.facts([*targets, *of]) if targets or of else RoutingFacts()
         if route is not None:
             facts = replace(facts, routes={**facts.routes, (route.kind, route.key): route.project})
@@ -221,7 +225,19 @@ class ProjectQuestions:
             if isinstance(one, Message):
                 parts.remember(one, decision)
             undecided.append(_Undecided(event, one, decision))
-        return undecided, facts, commands
+        return await self._kept(undecided), facts, commands
+
+    async def _kept(self, undecided: list[_Undecided]) -> list[_Undecided]:
+        """Return the same, but what a person is asked about waits until they choose, whoever lets them in meanwhile."""
+        if all(one.decision.to != "nobody" for one in undecided):
+            return undecided
+        asked = {question.asked for question in await self._hub.questions.unanswered()}
+        return [
+            replace(one, decision=KEPT)
+            if one.decision.to == "nobody" and one.asked in asked and one.event.waited_s < KEPT_S
+            else one
+            for one in undecided
+        ]
 
     async def make(self, route: NewRoute, by: Person) -> None:
         """Make a route; what was said before goes first. Raises `StoreError`."""
@@ -242,12 +258,20 @@ class ProjectQuestions:
             self._sending.add(asked)
             self._voice.follow_ups.add(partial(self._send, asked, message, choices))
 
+    async def migrate_chat(self, old_id: str, new_id: str) -> None:
+        """Ask about what waits in a chat under its new id. Raises `StoreError`."""
+        async with self.deciding:
+            await self._hub.questions.migrate_chat(old_id, new_id)
+            await self._hub.events.migrate_chat(old_id, new_id)
+
     async def _send(self, asked: Asked, message: Message, choices: Sequence[ProjectMember]) -> None:
         pause_s = AGAIN_AFTER_S
+        moved = message.chat.id != asked.chat_id
+        message = replace(message, chat=replace(message.chat, id=asked.chat_id))
         try:
             keys = keyboard(choices, ANSWER, self._voice.adapter.limits)
             text = translate("hub_which")
-            sent = await self._voice.send(message, text, keys, acknowledged=translate("hub_asked"), quoted=True)
+            sent = await self._voice.send(message, text, keys, acknowledged=translate("hub_asked"), quoted=not moved)
             if not await self._record(asked, sent.message_id):
                 # It was decided meanwhile.
                 self._write(asked, sent.message_id, translate("hub_question_over"))
