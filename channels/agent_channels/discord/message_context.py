@@ -37,6 +37,7 @@ def reply_context(message: Json, me: Identity) -> ReplyContext | None:
         person_of(replied["author"]).display_name,
         words_of(body, me) or describe(body),
         tuple(files_of(body, str(replied.get("channel_id") or message["channel_id"]), str(replied["id"]))),
+        str(replied["author"]["id"]) == me.id,
     )
 
 

@@ -30,7 +30,7 @@ def reply_context(message: Json, names: Json, me: Identity, own_user: str) -> Re
     name = me.username if user == own_user else known.get("handle") or known.get("name")
     root = cast("Json", message.get("root") or {})
     text = root.get("text")
-    return ReplyContext(thread, str(name) if name else None, str(text) if text else None)
+    return ReplyContext(thread, str(name) if name else None, str(text) if text else None, own=user == own_user)
 
 
 def forwarded_from(message: Json) -> str | None:

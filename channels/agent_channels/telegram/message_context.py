@@ -22,12 +22,13 @@ def reply_context(message: Json, me: Identity) -> ReplyContext | None:
         return _reply_elsewhere(message, part)
     if replied.get("forum_topic_created"):
         return None
-    author = None
+    author, own = None, False
     if replied.get("from") or replied.get("sender_chat"):
         person = sender_of(replied)
-        author = me.username if person.id == me.id else person.display_name
+        own = person.id == me.id
+        author = me.username if own else person.display_name
     text = part or _chosen(message, replied) or text_of(replied) or describe(replied) or service_words(replied) or None
-    return ReplyContext(key_of(replied), author, text, _files(replied))
+    return ReplyContext(key_of(replied), author, text, _files(replied), own)
 
 
 def _reply_elsewhere(message: Json, part: str | None) -> ReplyContext | None:

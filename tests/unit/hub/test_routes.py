@@ -319,15 +319,30 @@ def test_one_person_two_projects() -> None:
 
 
 def test_an_answer_to_an_unknown_message_is_asked_about() -> None:
-    """It may be another project's than the current one; a reaction asks nobody, and one project needs no question."""
+    """It may be another project's than the current one; a reaction, which cannot be asked about, is nobody's then."""
     current = replace(BOTH, routes={("person", "1"): "webwebwe", ("default", ""): "webwebwe"})
     unknown = ReplyContext("56", None, None)
     assert decided(said(reply=unknown), current).to == "ask"
     assert decided(said(reply=ReplyContext("", None, None)), current).projects == ("webwebwe",)
-    assert decided(replace(said("👍", reaction="👍"), message_id="56"), current).projects == ("webwebwe",)
+    assert decided(replace(said("👍", reaction="👍"), message_id="56"), current).to == "nobody"
     assert decided(said(reply=unknown, user="2"), current).projects == ("webwebwe",)
+    assert decided(replace(said("👍", user="2", reaction="👍"), message_id="56"), current).projects == ("webwebwe",)
     bound = replace(current, routes={("chat", "1"): "apiapiap"})
     assert decided(said(reply=unknown), bound).projects == ("apiapiap",)
+
+
+def test_an_answer_to_an_unknown_message_of_the_bot_s_is_asked_about_in_a_group_too() -> None:
+    """But not one to somebody else's, of which the bot knows nothing anyway; a reaction to either is nobody's."""
+    current = replace(BOTH, routes={("person", "1"): "webwebwe", ("default", ""): "webwebwe"})
+    of_bot, of_bob = ReplyContext("56", "bot", "Delete it?", own=True), ReplyContext("57", "bob", "Look")
+    assert decided(said("yes", chat=GROUP, reply=of_bot), current).to == "ask"
+    assert decided(said("see this", chat=GROUP, reply=of_bob), current).projects == ("webwebwe",)
+    reaction = said("👍", chat=GROUP, reaction="👍", addressed=False)
+    assert decided(reaction, current).to == "nobody"
+    assert decided(reaction, replace(current, sent={("-10", "7"): "apiapiap"})).projects == ("apiapiap",)
+    bound = replace(current, routes={("chat", "-10"): "apiapiap"})
+    assert decided(said("yes", chat=GROUP, reply=of_bot), bound).projects == ("apiapiap",)
+    assert decided(reaction, bound).projects == ("apiapiap",)
 
 
 def test_talk_in_a_group_asks_nobody() -> None:

@@ -391,7 +391,7 @@ def test_the_general_topic_and_reply_chains_are_no_threads() -> None:
     ("body", "quote"),
     [
         ({"reply_to_message": reply("what?")}, ReplyContext("4", "bob", "what?")),
-        ({"reply_to_message": reply("what?", sender=BOT)}, ReplyContext("4", "sample_bot", "what?")),
+        ({"reply_to_message": reply("what?", sender=BOT)}, ReplyContext("4", "sample_bot", "what?", own=True)),
         (
             {"reply_to_message": reply("a long text"), "quote": {"text": "long", "position": 2}},
             ReplyContext("4", "bob", "long"),

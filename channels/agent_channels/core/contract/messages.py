@@ -121,6 +121,8 @@ class ReplyContext:
     """Its text, or the part of it that was quoted; for one without a text, a description in parentheses."""
     files: tuple[Attachment, ...] = ()
     """Its files; a picture is of the kind `photo`."""
+    own: bool = False
+    """Whether the bot itself wrote it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,8 @@ class RouteTarget:
     """Whether it is in the person's direct chat."""
     answered_message_id: str | None = None
     """The message that was replied to, tapped or reacted to."""
+    answers_bot: bool = False
+    """Whether the bot itself wrote the message that was replied to."""
     own_message_id: str | None = None
     """For a new version of a message: its id."""
     command: str | None = None
@@ -165,6 +167,7 @@ def _target_of_message(message: Message) -> RouteTarget:
         _said_by("message", message.chat, message.sender),
         thread_id=message.thread_id,
         answered_message_id=message.message_id if message.reaction else reply or None,
+        answers_bot=message.reply is not None and message.reply.own,
         own_message_id=message.message_id if message.edited else None,
         command=command.name if command else None,
         addressed=message.addressed and not message.for_another_bot,
@@ -292,7 +295,8 @@ def _choose_fitting(target: RouteTarget, facts: RoutingFacts, fitting: list[Proj
     let_in = {member.project for member in fitting}
     current, default = facts.routes.get(("person", target.user_id)), facts.routes.get(("default", ""))
     if len(fitting) > 1 and _answers_unknown(target, facts):
-        return _ask(fitting, "the message that it answers is not known")
+        rule = "the message that it answers is not known"
+        return _ask(fitting, rule) if target.askable else _nobody(rule)
     if current in let_in:
         return _only(current, "the person's current project")
     hearing = [member for member in fitting if hears(member, target)]
@@ -309,10 +313,13 @@ def _choose_fitting(target: RouteTarget, facts: RoutingFacts, fitting: list[Proj
 def _answers_unknown(target: RouteTarget, facts: RoutingFacts) -> bool:
     """Return whether somebody answers a message that may be another project's than the one they write to otherwise.
 
-    The hub learns late of what was sent while it could not be reached, and forgets what is old.
+    The hub learns late of what was sent while it could not be reached, and forgets what is old. In a group people also
+    answer each other; what they react to there may be anybody's.
     """
     answered = target.answered_message_id
-    return bool(target.private and target.askable and answered and (target.chat_id, answered) not in facts.sent)
+    if target.kind != "message" or not answered or (target.chat_id, answered) in facts.sent:
+        return False
+    return target.private or target.answers_bot or not target.askable
 
 
 def _named(target: RouteTarget, facts: RoutingFacts) -> Iterator[tuple[str, str | None]]:
