@@ -176,6 +176,33 @@ async def test_only_who_wrote_may_answer_and_once(
     assert await desk.texts(WEB) == []
 
 
+async def test_a_question_in_a_group_names_no_project_that_is_closed_to_some_of_it(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """Neither on a button nor once it was answered; who asks can name it."""
+    team = tg.group("Team", members=[ann, bob])
+    await desk.member("api", groups={team.id: group()})
+    await desk.member("docs", groups={team.id: group(ann.id)})
+    await desk.member("web", groups={team.id: group(ann.id)})
+    ann.send("@sandbox_bot hello", chat=team)
+    question = await team.next_message()
+    assert labels(question) == ["api"]
+    assert "answer with its name" in question["text"]
+    ann.send("web", chat=team, reply_to=question["message_id"])
+    await desk.until(WEB, ["@sandbox_bot hello"])
+    await desk.when(lambda: "Answered · ann" in str([one.get("text") for one in team.messages()]))
+    await desk.hub.routes.remove("person", str(ann.id))
+    await desk.member("api", 77)
+    ann.send("@sandbox_bot again", chat=team)
+    question = await team.next_message()
+    assert labels(question) == []
+    await desk.hub.routes.set("person", str(ann.id), DOCS, "operator")
+    await desk.until(DOCS, ["@sandbox_bot again"])
+    await desk.when(lambda: "needs no answer any more" in str([one.get("text") for one in team.messages()]))
+    written = [one["text"] for one in team.messages() if one["from"]["id"] == tg.bot_id]
+    assert not any("web" in text or "docs" in text for text in written)
+
+
 async def test_an_answer_can_be_typed(desk: HubReading, ann: TelegramPerson) -> None:
     """A project's name, or its number, counts as the tap, and is not handed on; other words join the question."""
     for name in ("api", "web"):
@@ -754,6 +781,23 @@ async def test_a_group_keeps_its_project_under_its_new_id(
 
 
 # ---- strangers, and who is away
+
+
+async def test_later_in_a_group_is_for_approvers(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody else's tap leaves both buttons to them; in one's own chat it is nobody else's business."""
+    monkeypatch.setattr(away, "TELL_AFTER_S", -1.0)
+    team = tg.group("Team", members=[ann, bob])
+    await desk.hub.keepers.beat("desk", "laptop", 1, {API})
+    await desk.member("api", approvers=[ann.id], groups={team.id: group()}, session_state="none")
+    bob.send("@sandbox_bot do it", chat=team)
+    offer = await team.next_message()
+    told = await bob.tap(offer["message_id"], label="Later", chat=team).answered()
+    assert told.text.startswith("Only an approver of api can do that.")
+    assert labels(team.messages()[-1]) == ["Start", "Later"]
+    ann.tap(offer["message_id"], label="Later", chat=team)
+    await desk.when(lambda: labels(team.messages()[-1]) == [])
 
 
 async def test_strangers_get_an_answer_to_taps_only(

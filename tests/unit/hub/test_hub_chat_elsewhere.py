@@ -65,6 +65,18 @@ async def test_a_question_in_a_direct_chat(desk: HubReading, ann: DiscordPerson)
     assert len(ann.inbox) == 1
 
 
+async def test_of_more_projects_than_buttons_the_others_can_be_named(desk: HubReading, ann: DiscordPerson) -> None:
+    """The question says so, and a name counts as the tap does."""
+    for number in range(30):
+        await desk.member(f"{number:02}-site", ann.id)
+    ann.send("first")
+    question = await ann.next_message()
+    assert len(labels(question)) == 25
+    assert "answer with its name" in question["content"]
+    ann.send("29-site")
+    await desk.until("29-site2", ["first"])
+
+
 async def test_projects_from_the_menu(dc: DiscordSandbox, desk: HubReading, ann: DiscordPerson) -> None:
     """In a direct chat with buttons; in a server as a list that nobody else sees, and by name."""
     room = dc.guild("Team", members=[ann]).channel("work")

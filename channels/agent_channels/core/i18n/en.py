@@ -177,9 +177,11 @@ TEXTS: dict[str, str] = {
     "button_dont_send": "Don't",
     # Several projects on one bot.
     "hub_which": "Which project is this for? Your message is kept until you choose.",
+    "hub_which_by_name": "If it has no button here, answer with its name, or write /projects to {bot} directly.",
     "hub_asked": "Which project is this for? Choose below.",
     "hub_answered": "→ {project} · {user}. What you write next goes there too; /projects changes that.",
     "hub_answered_topic": "→ {project} · {user}. This topic now belongs to {project}; /here changes that.",
+    "hub_answered_unnamed": "Answered · {user}. What you write next goes there too; /projects changes that.",
     "hub_goes_to": "→ {project}",
     "hub_question_over": "This question needs no answer any more.",
     "hub_closed": "That project does not let you in here.",

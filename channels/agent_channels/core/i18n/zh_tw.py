@@ -164,9 +164,11 @@ TEXTS: dict[str, str] = {
     "button_dont_send": "不要",
     # Several projects on one bot.
     "hub_which": "這是給哪個專案的？在你選擇之前，訊息會保留著。",
+    "hub_which_by_name": "如果這裡沒有它的按鈕，請回覆它的名稱，或直接向 {bot} 傳 /projects。",
     "hub_asked": "這是給哪個專案的？請在下面選擇。",
     "hub_answered": "→ {project} · {user}。你接下來寫的也會送到那裡；/projects 可以更改。",
     "hub_answered_topic": "→ {project} · {user}。這個主題現在屬於 {project}；/here 可以更改。",
+    "hub_answered_unnamed": "已回答 · {user}。你接下來寫的也會送到那裡；/projects 可以更改。",
     "hub_goes_to": "→ {project}",
     "hub_question_over": "這個問題不用再回答了。",
     "hub_closed": "那個專案不讓你在這裡使用。",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from functools import partial
 
 from agent_channels.core.contract.messages import Message, Person, Place, Tap
@@ -11,7 +10,7 @@ from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError, PlatformError, Refused, StoreError
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
-from agent_channels.core.hub.routes import RouteTarget, RoutingFacts, group_of, lets_in
+from agent_channels.core.hub.routes import RouteTarget, RoutingFacts, lets_in
 from agent_channels.core.hub.starts import StartRequest
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
@@ -32,6 +31,7 @@ from agent_channels.core.runtime.hub.words import (
     names,
     place_words,
     project_list,
+    shown_in,
 )
 from agent_channels.core.scheduling import Courtesy
 from agent_channels.core.text.sanitize import label
@@ -79,12 +79,15 @@ class HubCommands:
             self._voice.tell(tap, translate("hub_closed"), alert=True)
         elif button.action == USE:
             await self._use(tap, member, target, facts)
+        elif (refusal := self._refusal(member, tap.sender)) is not None and not (
+            # In somebody's own chat they take nothing from anybody.
+            target.private and button.action == LATER
+        ):
+            self._voice.tell(tap, refusal, alert=True)
         elif button.action == LATER:
             text = translate("hub_start_later", project=label(member.name))
             self._voice.tell(tap, text, counted=True)
             self._voice.close(tap, text)
-        elif (refusal := self._refusal(member, tap.sender)) is not None:
-            self._voice.tell(tap, refusal, alert=True)
         elif button.action == START:
             await self._start(tap, member)
         elif button.action == HERE:
@@ -103,7 +106,7 @@ class HubCommands:
             if (member := self._named(message, argument, target, facts)) is not None:
                 await self._use(message, member, target, facts)
             return
-        shown = _shown(message, _open_to(target, facts), target)
+        shown = shown_in(message, _open_to(target, facts), target)
         if not shown:
             self._voice.say(message, translate("hub_projects_directly", bot=self._voice.adapter.display_name))
             return
@@ -227,7 +230,7 @@ class HubCommands:
     def _offer(self, message: Message, text: str, action: str, target: RouteTarget, facts: RoutingFacts) -> None:
         """Answer with a button for each project that the person may decide for."""
         approved = [member for member in _open_to(target, facts) if message.sender.id in member.approvers]
-        shown = _shown(message, approved, target)
+        shown = shown_in(message, approved, target)
         if not approved:
             text = f"{text}\n\n{translate('hub_approver_of_none')}"
         self._voice.say(message, text, keyboard(shown, action, self._voice.adapter.limits) or None)
@@ -236,7 +239,7 @@ class HubCommands:
         """Return the project that somebody names, of those that let them in; else tell them."""
         mine = _open_to(target, facts)
         if (member := find_project(mine, name)) is None:
-            shown = _shown(message, mine, target)
+            shown = shown_in(message, mine, target)
             key = "hub_unknown" if shown else "hub_unknown_here"
             self._voice.say(message, translate(key, name=label(name, NAME_SHOWN), names=names(shown)))
         return member
@@ -252,14 +255,6 @@ class HubCommands:
 def _open_to(target: RouteTarget, facts: RoutingFacts) -> list[ProjectMember]:
     """Return the projects that let somebody in there, by name."""
     return sorted((member for member in facts.members if lets_in(member, target)), key=lambda member: member.name)
-
-
-def _shown(message: Message, members: Sequence[ProjectMember], target: RouteTarget) -> list[ProjectMember]:
-    """Return the projects that an answer may name: for a whole group to read, those that let all of it in."""
-    if message.private:
-        return list(members)
-    groups = [(member, group_of(member, target)) for member in members]
-    return [member for member, group in groups if group is not None and group.senders is None]
 
 
 def _route_of(target: RouteTarget, project: str) -> NewRoute:

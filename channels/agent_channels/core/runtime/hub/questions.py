@@ -36,7 +36,7 @@ from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.runtime.hub.message_parts import MessageParts
 from agent_channels.core.runtime.hub.voice import HubVoice
-from agent_channels.core.runtime.hub.words import ANSWER, HubButton, keyboard, name_of
+from agent_channels.core.runtime.hub.words import ANSWER, HubButton, is_open_to_all, keyboard, name_of, shown_in
 from agent_channels.core.scheduling import Backoff, Wakeup
 from agent_channels.core.text.sanitize import label
 
@@ -69,7 +69,13 @@ class _Undecided:
 
     event: Waiting
     inbound: Inbound
+    target: RouteTarget
     decision: Decision
+
+    @property
+    def receiver(self) -> str:
+        """The project that gets it now, or the hub."""
+        return self.decision.projects[0] if self.decision.projects else HUB
 
     @property
     def asked(self) -> Asked:
@@ -158,9 +164,9 @@ class ProjectQuestions:
             undecided = await self._undecided(after=after, before=command)
             await self._close(await self._decide(undecided), undecided)
 
-    async def _decide(self, undecided: Sequence[_Undecided]) -> dict[Asked, str]:
-        """Give what is decided to whoever gets it; return whose it is, by person and place."""
-        decided: dict[Asked, str] = {}
+    async def _decide(self, undecided: Sequence[_Undecided]) -> dict[Asked, _Undecided]:
+        """Give what is decided to whoever gets it; return the last of it, by person and place."""
+        decided: dict[Asked, _Undecided] = {}
         ids: dict[str, list[int]] = defaultdict(list)
         messages: dict[str, list[OwnedMessage]] = defaultdict(list)
         nobodys: list[int] = []
@@ -171,10 +177,9 @@ class ProjectQuestions:
                 case "nobody" if not is_answered(one.inbound):
                     nobodys.append(one.event.id)
                 case _:
-                    project = one.decision.projects[0] if one.decision.projects else HUB
-                    ids[project].append(one.event.id)
-                    messages[project] += one.messages
-                    decided[one.asked] = project
+                    ids[one.receiver].append(one.event.id)
+                    messages[one.receiver] += one.messages
+                    decided[one.asked] = one
         for project, found in ids.items():
             await self._hub.events.decide(found, project, messages[project])
         if HUB in ids:
@@ -224,7 +229,7 @@ class ProjectQuestions:
                 decision = parts.decide(one, target, facts) if isinstance(one, Message) else choose(target, facts)
             if isinstance(one, Message):
                 parts.remember(one, decision)
-            undecided.append(_Undecided(event, one, decision))
+            undecided.append(_Undecided(event, one, target, decision))
         return await self._kept(undecided), facts, commands
 
     async def _kept(self, undecided: list[_Undecided]) -> list[_Undecided]:
@@ -248,15 +253,20 @@ class ProjectQuestions:
 
     async def _ask(self, asked: Asked, waiting: Sequence[_Undecided]) -> None:
         projects = {project for one in waiting for project in one.decision.projects}
-        choices = [member for member in self._hub.members.known if member.project in projects]
-        message = next((one.inbound for one in waiting if isinstance(one.inbound, Message)), None)
+        members = [member for member in self._hub.members.known if member.project in projects]
+        message, target = next(
+            ((one.inbound, one.target) for one in waiting if isinstance(one.inbound, Message)), (None, None)
+        )
+        shown = members if message is None or target is None else shown_in(message, members, target)
+        # Numbers count the buttons; the other ones can be named.
+        choices = [*shown, *(member for member in members if member not in shown)]
         is_new = await self._hub.questions.open(asked, [member.project for member in choices])
         self._any_open = True
         if message is None or not is_new or asked in self._sending:
             return
         if self._not_before.get(asked, 0.0) <= time.monotonic():
             self._sending.add(asked)
-            self._voice.follow_ups.add(partial(self._send, asked, message, choices))
+            self._voice.follow_ups.add(partial(self._send, asked, message, shown, len(choices)))
 
     async def migrate_chat(self, old_id: str, new_id: str) -> None:
         """Ask about what waits in a chat under its new id. Raises `StoreError`."""
@@ -264,14 +274,19 @@ class ProjectQuestions:
             await self._hub.questions.migrate_chat(old_id, new_id)
             await self._hub.events.migrate_chat(old_id, new_id)
 
-    async def _send(self, asked: Asked, message: Message, choices: Sequence[ProjectMember]) -> None:
+    async def _send(self, asked: Asked, message: Message, shown: Sequence[ProjectMember], number: int) -> None:
+        """Ask, with a button for each project that is `shown`, of a `number`."""
         pause_s = AGAIN_AFTER_S
         moved = message.chat.id != asked.chat_id
         message = replace(message, chat=replace(message.chat, id=asked.chat_id))
         try:
-            keys = keyboard(choices, ANSWER, self._voice.adapter.limits)
+            keys = keyboard(shown, ANSWER, self._voice.adapter.limits)
             text = translate("hub_which")
-            sent = await self._voice.send(message, text, keys, acknowledged=translate("hub_asked"), quoted=not moved)
+            if sum(map(len, keys)) < number:
+                text = f"{text}\n{translate('hub_which_by_name', bot=self._voice.adapter.display_name)}"
+            sent = await self._voice.send(
+                message, text, keys or None, acknowledged=translate("hub_asked"), quoted=not moved
+            )
             if not await self._record(asked, sent.message_id):
                 # It was decided meanwhile.
                 self._write(asked, sent.message_id, translate("hub_question_over"))
@@ -304,22 +319,22 @@ class ProjectQuestions:
                 await self._end(question, None)
         self._any_open = any(question.asked in waiting for question in unanswered)
 
-    async def _close(self, decided: Mapping[Asked, str], undecided: Sequence[_Undecided]) -> None:
+    async def _close(self, decided: Mapping[Asked, _Undecided], undecided: Sequence[_Undecided]) -> None:
         """Close the questions about what was decided just now, unless something of it still waits."""
         waiting = _still_waiting(undecided)
-        for asked, project in decided.items():
+        for asked, one in decided.items():
             question = await self._hub.questions.of(asked) if asked not in waiting else None
             if question is not None and not question.project:
-                await self._end(question, project)
+                await self._end(question, one)
 
-    async def _end(self, question: Question, project: str | None) -> None:
-        if await self._hub.questions.answer(question.asked, project or HUB):
-            self._show(question, project)
-
-    def _show(self, question: Question, project: str | None) -> None:
+    async def _end(self, question: Question, decided: _Undecided | None) -> None:
+        """Close a question that nobody answered; `decided`: what it was about, if it was decided otherwise."""
+        if not await self._hub.questions.answer(question.asked, decided.receiver if decided else HUB):
+            return
+        member = self._member(decided.receiver) if decided else None
         outcome = translate("hub_question_over")
-        if project not in {None, HUB}:
-            outcome = translate("hub_goes_to", project=name_of(self._hub.members.known, project or ""))
+        if decided is not None and member is not None and is_open_to_all(member, decided.target):
+            outcome = translate("hub_goes_to", project=label(member.name))
         self._write(question.asked, question.message_id, outcome)
 
     def _write(self, asked: Asked, message_id: str, outcome: str) -> None:
@@ -378,6 +393,8 @@ class ProjectQuestions:
 
     def _outcome(self, member: ProjectMember, by: Person, target: RouteTarget) -> str:
         key = "hub_answered_topic" if target.private and target.thread_key is not None else "hub_answered"
+        if not is_open_to_all(member, target):
+            key = "hub_answered_unnamed"
         return translate(key, project=label(member.name), user=label(by.display_name))
 
     def _member(self, project: str) -> ProjectMember | None:

@@ -75,9 +75,9 @@ class HubVoice:
         self.follow_ups.add(Courtesy(partial(self.adapter.edit, chat_id, message_id, part, keyboard), user_id))
 
     async def send(
-        self, to: Message, text: str, keyboard: Keyboard, *, acknowledged: str, quoted: bool = False
+        self, to: Message, text: str, keyboard: Keyboard | None, *, acknowledged: str, quoted: bool = False
     ) -> Sent:
-        """Send a message with buttons where somebody wrote, to them alone if what they wrote was private.
+        """Send a message where somebody wrote, with buttons or not, to them alone if what they wrote was private.
 
         `acknowledged`: what they see of a command for which the platform wants an answer. Raises `PlatformError`.
         """

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_channels.core.contract.limits import Limits
+from agent_channels.core.contract.messages import Message
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton
 from agent_channels.core.hub.members import ProjectMember
-from agent_channels.core.hub.routes import HUB_BUTTON, RouteTarget, RoutingFacts
+from agent_channels.core.hub.routes import HUB_BUTTON, RouteTarget, RoutingFacts, group_of
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.sanitize import label
 
@@ -17,11 +18,13 @@ __all__ = [
     "away_text",
     "bound_project",
     "find_project",
+    "is_open_to_all",
     "keyboard",
     "name_of",
     "names",
     "place_words",
     "project_list",
+    "shown_in",
     "start_failed_text",
     "start_keyboard",
     "start_offer_text",
@@ -80,6 +83,17 @@ def bound_project(target: RouteTarget, facts: RoutingFacts) -> ProjectMember | N
     of = {member.project: member for member in facts.members}
     routes = [facts.routes.get(("thread", target.thread_key or "")), facts.routes.get(("chat", target.chat_key))]
     return next((of[project] for project in routes if project in of), None)
+
+
+def is_open_to_all(member: ProjectMember, target: RouteTarget) -> bool:
+    """Return whether everybody who reads a place may know a project: it lets all of them in."""
+    group = group_of(member, target)
+    return target.private or (group is not None and group.senders is None)
+
+
+def shown_in(message: Message, members: Sequence[ProjectMember], target: RouteTarget) -> list[ProjectMember]:
+    """Return the projects that an answer to a message may name."""
+    return [member for member in members if message.private or is_open_to_all(member, target)]
 
 
 def place_words(target: RouteTarget) -> str:
