@@ -56,6 +56,7 @@ class HubReading:
     def __init__(self, hub: ProjectHub, adapter: Adapter, chat: HubChat, router: Router) -> None:
         self.hub, self.adapter, self.chat, self.router = hub, adapter, chat, router
         self.got: dict[str, list[Inbound]] = {}
+        self._turn = asyncio.Lock()
 
     async def member(
         self, name: str, *people: int | str, approvers: Sequence[int] = (),
@@ -90,8 +91,10 @@ class HubReading:
 
     async def take(self, project: str) -> list[Inbound]:
         """What a project got until now, which its worker has journalled then."""
-        claimed = await self.hub.events.claim(project, f"{DOMAIN}:1", DOMAIN, 100)
-        await self.hub.events.done(project, [one.event for one in claimed])
+        # A test may look twice at once, and one process has one worker.
+        async with self._turn:
+            claimed = await self.hub.events.claim(project, f"{DOMAIN}:1", DOMAIN, 100)
+            await self.hub.events.done(project, [one.event for one in claimed])
         found = self.got.setdefault(project, [])
         found += [self.adapter.to_inbound(one.event) for one in claimed]
         return found
