@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.hub.address import HubAddress
+from agent_channels.core.hub.address import HubAddress, has_password
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +94,52 @@ def test_another_kind_of_hub_is_refused_with_what_to_write(text: str, shown: str
     """The refusal says what was given, without what may be a password in it, and shows both forms."""
     with pytest.raises(ConfigError, match="write `local`, or postgresql://") as refused:
         HubAddress.of(text, {})
-    assert f"{shown!r} is not a kind of hub" in str(refused.value)
+    assert f"the setting hub begins with {shown!r}, and names no hub" in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "userinfo",
+    ["me:Se/cret99", "me:Se@cret99", "me:12/Secret99", "me:Se/cr@et99", "me:Se@cr/et99", "me:S/e/cret99", "m/e:Secret99"],
+)
+@pytest.mark.parametrize("rest", ["localhost/hub", "db.example.org/hub?sslmode=require", "db.example.org:5433/hub"])
+def test_a_password_that_would_be_taken_for_something_else_is_refused(userinfo: str, rest: str) -> None:
+    """The library would read a part of it as host, port or database; the refusal repeats none of it, and says how."""
+    text = f"postgresql://{userinfo}@{rest}"
+    assert has_password(text)
+    with pytest.raises(ConfigError, match="%2F for `/`, %40 for `@`") as refused:
+        HubAddress.of(text, {})
+    assert not any(part in str(refused.value) for part in ("ecret99", "cret99", "cr@et", "et99", "me:", "12"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://me:se%2Fcret@localhost/hub",
+        "postgresql://me:se?cret@localhost:5433/hub",
+        "postgresql:///hub?host=localhost&user=me&password=secret",
+    ],
+)
+def test_a_password_in_an_address_is_found(text: str) -> None:
+    """Such an address may be read from standard input; it works, and its text does not hold the password."""
+    assert has_password(text)
+    assert "cret" not in str(HubAddress.of(text, {}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "local",
+        "postgresql://me@[::1]:5433/hub",
+        "postgresql://me@localhost:5433,localhost:5434/hub?user=you@home",
+        "postgresql:///hub?host=@socket",
+        "postgresql://localhost:5433?sslmode=require",
+    ],
+)
+def test_an_address_without_a_password_has_none(text: str) -> None:
+    """Ports and parameters are none, so that the address can be an argument."""
+    assert not has_password(text)
+    assert HubAddress.of(text, {}).is_local is (text == "local")
 
 
 def test_a_service_is_refused() -> None:

@@ -71,8 +71,9 @@ class HubAddress:
             # What follows the first of these may be a password.
             kind = re.split(r"://|[:=@\s]", text, maxsplit=1)[0]
             raise ConfigError(
-                joined([sentence("the setting hub: {kind!r} is not a kind of hub", kind=kind[:40]), _FORM])
+                joined([sentence("the setting hub begins with {kind!r}, and names no hub", kind=kind[:40]), _FORM])
             )
+        _require_readable(text)
         parameters = _parameters(text, environ)
         if password := parameters.get("password"):
             register_secret(password)
@@ -91,14 +92,30 @@ class HubAddress:
 
 
 def has_password(text: str) -> bool:
-    """Return whether an address holds a password."""
-    user, at, _ = text.partition("://")[2].partition("/")[0].rpartition("@")
-    return (bool(at) and ":" in user) or "password=" in text
+    """Return whether an address holds a password, also where a `/` or an `@` in it has it end too early."""
+    rest = text.partition("://")[2]
+    users = (part.rpartition("@")[0] for part in (rest.partition("/")[0], rest.partition("?")[0]))
+    return any(":" in user for user in users) or "password=" in text
 
 
 def needs_extra() -> ConfigError:
     """Return the error of a hub whose library is not installed."""
     return ConfigError(sentence("a hub in PostgreSQL needs the extra `hub`; install it with {command}", command=EXTRA))
+
+
+def _require_readable(text: str) -> None:
+    """Raise `ConfigError` for an address of which the library would take a part of the password for something else."""
+    rest = text.partition("://")[2]
+    before, _, after = rest.partition("/")
+    hosts = before.rpartition("@")[2].partition("?")[0]
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts.split(",")]
+    if before.count("@") > 1 or "@" in after.partition("?")[0] or any(port and not port.isdecimal() for port in ports):
+        raise ConfigError(
+            sentence(
+                "the setting hub is an address with a `/` or an `@` where none can be, or with a port that is not a "
+                "number; in a user or a password write %2F for `/`, %40 for `@`, %3A for `:` and %25 for `%`"
+            )
+        )
 
 
 def _parameters(text: str, environ: Mapping[str, str | None]) -> dict[str, str]:

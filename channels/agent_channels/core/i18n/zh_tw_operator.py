@@ -1208,7 +1208,12 @@ TEXTS: dict[str, str] = {
         "設定 hub：{address} 會以明文把訊息送到 {host}；請在位址加上 sslmode=require（或 verify-full，還會檢"
         "查憑證屬於誰）"
     ),
-    "the setting hub: {kind!r} is not a kind of hub": "設定 hub：{kind!r} 不是 hub 的種類",
+    "the setting hub begins with {kind!r}, and names no hub": "設定 hub 以 {kind!r} 開頭，不是任何 hub 的位址",
+    "the setting hub is an address with a `/` or an `@` where none can be, or with a port that is not a number; in a "
+    "user or a password write %2F for `/`, %40 for `@`, %3A for `:` and %25 for `%`": (
+        "設定 hub 的位址裡，在不該出現的地方有 `/` 或 `@`，或者連接埠不是數字；使用者名稱或密碼裡的 `/` 請寫成 %2F、`@` 寫成 %40、"
+        "`:` 寫成 %3A、`%` 寫成 %25"
+    ),
     "write `local`, or postgresql://user@host/database?sslmode=require": (
         "請寫 `local`，或 postgresql://user@host/database?sslmode=require"
     ),
