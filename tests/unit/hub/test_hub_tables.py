@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.questions import Asked
-from agent_channels.core.hub.routes import RouteTarget
+from agent_channels.core.hub.routes import RouteTarget, choose
 from agent_channels.core.hub.sent import SentMessage
 from hubs import Hub, facts_of
 
@@ -73,3 +78,71 @@ async def test_one_question_in_each_place(made_hub: Hub) -> None:
         assert await questions.of(asked) is None
         assert await questions.of(elsewhere) is not None
         assert await questions.open(asked, [WEB])
+
+
+async def test_a_column_that_a_newer_program_adds_stops_nobody(made_hub: Hub) -> None:
+    """What was asked often before, and is prepared in the database therefore, is answered as ever."""
+    asked = Asked("c", "", "7")
+    async with made_hub.open() as hub:
+        await hub.members.beat(facts_of(API))
+        await hub.routes.set("default", "", API, "operator")
+        await hub.questions.open(asked, [API])
+        await hub.questions.sent(asked, "100")
+
+        async def all_of_it() -> list[Any]:
+            questions = hub.questions
+            found = [await questions.of(asked), await questions.on("c", "100"), *await questions.unanswered()]
+            return [*found, *await hub.routes.all(), [member.project for member in await hub.members.read()]]
+
+        for _ in range(8):
+            before = await all_of_it()
+        for table in ("questions", "routes", "members", "events", "bots"):
+            made_hub.execute(f"ALTER TABLE {table} ADD COLUMN mood TEXT NOT NULL DEFAULT ''")
+        assert await all_of_it() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "people = 'x'",
+        "people = '7'",
+        "gates = '[1]'",
+        "gates = '{\"1\": 5}'",
+        "waiting = '{'",
+        "enabled = '{\"1\": null}'",
+    ],
+)
+async def test_a_project_that_cannot_be_read_stops_no_other(made_hub: Hub, change: str) -> None:
+    """What another project is surely meant by goes there; what may be for this one waits until it can be read."""
+    async with made_hub.open() as hub:
+        await hub.members.beat(facts_of(API, people=frozenset({"7"})))
+        await hub.members.beat(facts_of(WEB, people=frozenset({"7", "8"})))
+        await hub.routes.set("default", "", WEB, "operator")
+        await hub.routes.set("person", "7", API, "7")
+        made_hub.execute(f"UPDATE members SET {change} WHERE project = '{API}'")
+        targets = [RouteTarget("message", user, user_id=user, private=True) for user in ("7", "8", "9")]
+        facts = await hub.routes.facts(targets)
+        ann, bob, stranger = (choose(target, facts) for target in targets)
+        assert (bob.to, bob.projects) == ("project", (WEB,))
+        if change.startswith("enabled"):
+            assert (ann.projects, stranger.projects) == ((API,), (WEB,))
+        else:
+            assert (ann.to, ann.projects) == (stranger.to, stranger.projects) == ("ask", ())
+        assert [member.project for member in await hub.members.read()] == [API, WEB]
+        await hub.members.beat(facts_of(API, people=frozenset({"7"})))
+        assert choose(targets[0], await hub.routes.facts(targets)).projects == (API,)
+
+
+async def test_other_rows_that_cannot_be_read_stop_nobody_either(made_hub: Hub) -> None:
+    """A question's choices, who reads, and what a keeper may start."""
+    asked = Asked("c", "", "7")
+    async with made_hub.open() as hub:
+        await hub.questions.open(asked, [API])
+        lease = Lease(hub.db, hub.bot, "desk", 60.0)
+        assert await lease.take({"pid": 1})
+        made_hub.execute("UPDATE questions SET choices = '{'")
+        made_hub.execute("UPDATE bots SET reader_json = 'x'")
+        assert [question.choices for question in await hub.questions.unanswered()] == [()]
+        holder = await lease.holder()
+        assert holder is not None
+        assert holder.reader == {}

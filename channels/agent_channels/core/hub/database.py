@@ -7,9 +7,12 @@ nobody else changing the rows before the transaction ends. What was committed is
 
 from __future__ import annotations
 
+import json
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from agent_channels.core.errors import HubRefused
@@ -28,8 +31,11 @@ __all__ = [
     "Statement",
     "chunks",
     "migrate",
+    "parsed",
     "storable",
 ]
+
+logger = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 Statement = tuple[str, Sequence[Any]]
@@ -129,6 +135,23 @@ async def migrate(tx: HubTransaction, shown: str, migrations: Migrations) -> Non
             await tx.execute(statement)
     await tx.execute("DELETE FROM hub_schema")
     await tx.execute("INSERT INTO hub_schema VALUES (?)", known)
+
+
+def parsed(column: str, text: str, parse: Callable[[Any], T]) -> T | None:
+    """Return what the JSON in a column says; None, which is logged, if it says nothing that this program can read.
+
+    One row that somebody else wrote must not stop what concerns all the others.
+    """
+    try:
+        return parse(json.loads(text))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        _warn_of(column, text)
+        return None
+
+
+@lru_cache(maxsize=64)
+def _warn_of(column: str, text: str) -> None:
+    logger.warning("a row of the hub is left out: its %s cannot be read (%d characters)", column, len(text))
 
 
 def storable(value: Any) -> Any:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from agent_channels.core.hub.database import HubDatabase
+from agent_channels.core.hub.database import HubDatabase, parsed
 
 __all__ = ["KEEPER", "Keepers", "RunningKeeper"]
 
@@ -69,5 +69,4 @@ class Keepers:
 
 
 def _projects(text: str) -> frozenset[str]:
-    found = json.loads(text)
-    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
+    return parsed("projects", text, lambda found: frozenset(map(str, found))) or frozenset()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.core.errors import LeaseLost
-from agent_channels.core.hub.database import HubDatabase, Row, Statement
+from agent_channels.core.hub.database import HubDatabase, Row, Statement, parsed
 from agent_channels.core.settings.paths import runtime_dir
 from agent_channels.core.settings.private_files import write_atomically
 
@@ -165,7 +165,5 @@ async def lease_holder(db: HubDatabase, bot: str) -> LeaseHolder | None:
     if not rows:
         return None
     row = rows[0]
-    reader = json.loads(row["reader_json"])
-    return LeaseHolder(
-        row["owner"], int(row["epoch"]), float(row["left_s"]), reader if isinstance(reader, dict) else {}
-    )
+    reader = parsed("reader_json", row["reader_json"], dict[str, Any])
+    return LeaseHolder(row["owner"], int(row["epoch"]), float(row["left_s"]), reader or {})

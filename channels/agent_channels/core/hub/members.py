@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from agent_channels.core.errors import ConfigError, Refused
-from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row, Statement
+from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row, Statement, parsed
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.wakeups import HubWakeups
@@ -89,6 +89,8 @@ class ProjectMember:
     joined_at: float
     gate: str = ""
     """What people, groups and waiting are, as `GATE` has it."""
+    is_unreadable: bool = False
+    """Whether it says whom it lets in as only another program can read: then it lets nobody in for us."""
     is_dead: bool = False
     """Whether its process ran on this machine and ended without a word. Known only from `Members.read`."""
 
@@ -277,20 +279,22 @@ class Members:
 
 def _member(row: Row, *, is_dead: bool) -> ProjectMember:
     state, now, here = row["session_state"], float(row["now"]), time.time()
+    people, groups, waiting = _ids(row["people"]), _groups(row["gates"]), _ids(row["waiting"])
     return ProjectMember(
         project=row["project"],
         name=row["name"],
         folder=row["folder"],
         machine=row["machine"],
-        people=_ids(row["people"]),
-        approvers=_ids(row["approvers"]),
-        enabled={chat: since - now + here for chat, since in _times(row["enabled"])},
-        groups=_groups(row["gates"]),
-        waiting=_ids(row["waiting"]),
+        people=people or frozenset(),
+        approvers=_ids(row["approvers"]) or frozenset(),
+        enabled={chat: since - now + here for chat, since in _times(row["enabled"]) or ()},
+        groups=groups or {},
+        waiting=waiting or frozenset(),
         session_state=state if state in get_args(SessionState) else "none",
         silent_s=now - float(row["seen_at"]),
         joined_at=float(row["joined_at"]),
         gate=row["gate"],
+        is_unreadable=None in (people, groups, waiting),
         is_dead=is_dead,
     )
 
@@ -322,21 +326,26 @@ _remembered = lru_cache(maxsize=512)
 
 
 @_remembered
-def _ids(text: str) -> frozenset[str]:
-    found = json.loads(text)
-    return frozenset(map(str, found if isinstance(found, list) else ()))
+def _ids(text: str) -> frozenset[str] | None:
+    return parsed("people", text, lambda found: frozenset(map(str, found)))
 
 
 @_remembered
-def _times(text: str) -> tuple[tuple[str, float], ...]:
-    return tuple((str(chat), float(since)) for chat, since in dict(json.loads(text)).items())
+def _times(text: str) -> tuple[tuple[str, float], ...] | None:
+    return parsed(
+        "enabled", text, lambda found: tuple((str(chat), float(since)) for chat, since in dict(found).items())
+    )
 
 
 @_remembered
-def _groups(text: str) -> Mapping[str, MemberGroup]:
-    return MappingProxyType(
-        {
-            str(chat): MemberGroup(None if senders is None else frozenset(map(str, senders)), bool(hears_all))
-            for chat, (senders, hears_all) in dict(json.loads(text)).items()
-        }
+def _groups(text: str) -> Mapping[str, MemberGroup] | None:
+    return parsed(
+        "gates",
+        text,
+        lambda found: MappingProxyType(
+            {
+                str(chat): MemberGroup(None if senders is None else frozenset(map(str, senders)), bool(hears_all))
+                for chat, (senders, hears_all) in dict(found).items()
+            }
+        ),
     )

@@ -147,6 +147,14 @@ def explained(address: HubAddress) -> Iterator[None]:
         ) from error
 
 
+def _spoils(error: BaseException) -> bool:
+    """Return whether a connection may fail again for what it remembers, such as a statement prepared earlier."""
+    import psycopg
+
+    cause = error.__cause__
+    return isinstance(cause, psycopg.Error) and not isinstance(cause, psycopg.IntegrityError)
+
+
 def _needs_operator(reason: str) -> bool:
     """Return whether the server refused who asks, or what for: a wrong password, no such database.
 
@@ -240,7 +248,7 @@ class PostgresDatabase:
                     f"the hub {self.address} did not answer within {ANSWER_WITHIN_S * 2:.0f} s; is the database well?"
                 ) from error
             except BaseException as error:
-                if not isinstance(error, ChannelError) or isinstance(error, HubUnavailable):
+                if not isinstance(error, ChannelError) or isinstance(error, HubUnavailable) or _spoils(error):
                     # Cancelled half-way, or broken: nobody knows what is still on its way.
                     await self._drop()
                 raise

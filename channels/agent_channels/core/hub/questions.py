@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from agent_channels.core.hub.database import HubDatabase, Row
+from agent_channels.core.hub.database import HubDatabase, Row, parsed
 
 __all__ = ["Asked", "Question", "Questions"]
+
+# By name: one that is prepared with a * fails once a newer program has added a column.
+_COLUMNS = "chat_id, thread_id, user_id, message_id, choices, project"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,7 +73,7 @@ class Questions:
         """Return the last question that a person was asked in a place. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                "SELECT * FROM questions WHERE bot = ? AND chat_id = ? AND thread_id = ? AND user_id = ?",
+                f"SELECT {_COLUMNS} FROM questions WHERE bot = ? AND chat_id = ? AND thread_id = ? AND user_id = ?",
                 self._bot, asked.chat_id, asked.thread_id, asked.user_id,
             )  # fmt: skip
         return _question(rows[0]) if rows else None
@@ -78,7 +82,7 @@ class Questions:
         """Return the question that a message is. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                "SELECT * FROM questions WHERE bot = ? AND chat_id = ? AND message_id = ?",
+                f"SELECT {_COLUMNS} FROM questions WHERE bot = ? AND chat_id = ? AND message_id = ?",
                 self._bot, chat_id, message_id,
             )  # fmt: skip
         return _question(rows[0]) if rows and message_id else None
@@ -97,7 +101,8 @@ class Questions:
         """Return every open question. Raises `StoreError`."""
         async with self._db.reading() as tx:
             rows = await tx.rows(
-                "SELECT * FROM questions WHERE bot = ? AND project = '' ORDER BY chat_id, thread_id, user_id", self._bot
+                f"SELECT {_COLUMNS} FROM questions WHERE bot = ? AND project = '' ORDER BY chat_id, thread_id, user_id",
+                self._bot,
             )
         return [_question(row) for row in rows]
 
@@ -124,4 +129,8 @@ class Questions:
 
 def _question(row: Row) -> Question:
     asked = Asked(row["chat_id"], row["thread_id"], row["user_id"])
-    return Question(asked, row["message_id"], tuple(map(str, json.loads(row["choices"]))), row["project"])
+    return Question(asked, row["message_id"], parsed("choices", row["choices"], _choices) or (), row["project"])
+
+
+def _choices(found: Any) -> tuple[str, ...]:
+    return tuple(map(str, found))

@@ -108,7 +108,9 @@ class RouteTable:
     async def all(self) -> list[HubRoute]:
         """Return every route, by kind and key. Raises `StoreError`."""
         async with self._db.reading() as tx:
-            rows = await tx.rows("SELECT * FROM routes WHERE bot = ? ORDER BY kind, key", self._bot)
+            rows = await tx.rows(
+                "SELECT kind, key, project, made_by, made_at FROM routes WHERE bot = ? ORDER BY kind, key", self._bot
+            )
         return [
             HubRoute(row["kind"], row["key"], row["project"], row["made_by"], float(row["made_at"])) for row in rows
         ]

@@ -223,8 +223,9 @@ class RoutingFacts:
 class Decision:
     """What becomes of an event, and the rule that says so.
 
-    `project`: the projects get it. `ask`: the person chooses among the projects. `hub`: the hub answers it itself.
-    `nobody`: no project gets it. `wait`: that is known once the hub has done what was said before.
+    `project`: the projects get it. `ask`: the person chooses among the projects, or it waits if there is none. `hub`:
+    the hub answers it itself. `nobody`: no project gets it. `wait`: that is known once the hub has done what was said
+    before.
     """
 
     to: Literal["project", "ask", "hub", "nobody", "wait"]
@@ -270,11 +271,23 @@ def _choose_one(target: RouteTarget, facts: RoutingFacts) -> Decision:
     fitting = [member for member in facts.members if lets_in(member, target)]
     if any(member.project == target.invited_to for member in facts.members):
         return _only(target.invited_to, "its invitation")
+    if _may_be_unreadable(target, facts, fitting):
+        return Decision("ask", rule="it is not known whom its project lets in")
     if not fitting:
         return _choose_for_stranger(target, facts)
     if target.command in COMMANDS or target.hub_button:
         return Decision("hub", rule="it is for the hub")
     return _choose_named(target, facts, fitting) or _choose_fitting(target, facts, fitting)
+
+
+def _may_be_unreadable(target: RouteTarget, facts: RoutingFacts, fitting: list[ProjectMember]) -> bool:
+    """Return whether a message is for a project of which it is not known whom it lets in, or may be."""
+    unreadable = {member.project for member in facts.members if member.is_unreadable}
+    if not unreadable or not (target.askable and target.addressed):
+        return False
+    members, current = {member.project for member in facts.members}, facts.routes.get(("person", target.user_id))
+    named = next((project for _, project in _named(target, facts) if project in members), current)
+    return named in unreadable or (target.private and not fitting)
 
 
 def _choose_named(target: RouteTarget, facts: RoutingFacts, fitting: list[ProjectMember]) -> Decision | None:

@@ -1211,8 +1211,8 @@ TEXTS: dict[str, str] = {
     "the setting hub begins with {kind!r}, and names no hub": "設定 hub 以 {kind!r} 開頭，不是任何 hub 的位址",
     "the setting hub is an address with a `/` or an `@` where none can be, or with a port that is not a number; in a "
     "user or a password write %2F for `/`, %40 for `@`, %3A for `:` and %25 for `%`": (
-        "設定 hub 的位址裡，在不該出現的地方有 `/` 或 `@`，或者連接埠不是數字；使用者名稱或密碼裡的 `/` 請寫成 %2F、`@` 寫成 %40、"
-        "`:` 寫成 %3A、`%` 寫成 %25"
+        "設定 hub 的位址裡，在不該出現的地方有 `/` 或 `@`，或者連接埠不是數字；使用者名稱或密碼裡的 `/` 請寫成 %2F、"
+        "`@` 寫成 %40、`:` 寫成 %3A、`%` 寫成 %25"
     ),
     "write `local`, or postgresql://user@host/database?sslmode=require": (
         "請寫 `local`，或 postgresql://user@host/database?sslmode=require"

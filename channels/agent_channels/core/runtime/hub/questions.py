@@ -254,6 +254,9 @@ class ProjectQuestions:
     async def _ask(self, asked: Asked, waiting: Sequence[_Undecided]) -> None:
         projects = {project for one in waiting for project in one.decision.projects}
         members = [member for member in self._hub.members.known if member.project in projects]
+        if not members:
+            # Nobody can be asked before it is known whom the projects let in.
+            return
         message, target = next(
             ((one.inbound, one.target) for one in waiting if isinstance(one.inbound, Message)), (None, None)
         )
