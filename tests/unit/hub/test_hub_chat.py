@@ -711,6 +711,27 @@ async def test_an_approver_gives_a_chat_to_a_project(
     assert (await team.next_message())["text"] == "This chat belongs to no project."
 
 
+async def test_nobody_takes_a_chat_from_a_project_that_they_are_no_approver_of(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """Neither with a name nor with a button; and of a project that is closed to them the name is not told."""
+    team = tg.group("Team", members=[ann, bob])
+    await desk.member("api", ann.id, bob.id, approvers=[ann.id], groups={team.id: group()})
+    await desk.member("web", ann.id, bob.id, approvers=[bob.id], groups={team.id: group()})
+    bob.send("/here", chat=team)
+    offer = await team.next_message()
+    ann.send("/here api", chat=team)
+    assert (await team.next_message())["text"] == "This chat belongs to api from now on."
+    bob.send("/here web", chat=team)
+    assert (await team.next_message())["text"].startswith("Only an approver of api can do that.")
+    told = await bob.tap(offer["message_id"], label="web", chat=team).answered()
+    assert (told.text or "").startswith("Only an approver of api can do that.")
+    await desk.member("api", ann.id, approvers=[ann.id], groups={team.id: group(ann.id)})
+    bob.send("/here web", chat=team)
+    assert (await team.next_message())["text"].startswith("This chat belongs to another project, and only an approver")
+    assert [route.project for route in await desk.hub.routes.all()] == [API]
+
+
 async def test_a_new_topic_is_opened_for_a_project(
     tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
 ) -> None:

@@ -209,6 +209,7 @@ TEXTS: dict[str, str] = {
     "hub_here": "{place} belongs to {project} from now on.",
     "hub_here_off": "{place} no longer belongs to {project}.",
     "hub_here_nothing": "{place} belongs to no project.",
+    "hub_here_taken": "{place} belongs to another project, and only an approver of that one can give it away.",
     "hub_here_usage": "/here NAME gives this chat or topic to a project, /here off takes it back.",
     "hub_new": "“{name}” is open, for {project}.",
     "hub_new_greeting": "What you write here goes to {project}.",

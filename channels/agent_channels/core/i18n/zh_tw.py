@@ -196,6 +196,7 @@ TEXTS: dict[str, str] = {
     "hub_here": "從現在起，{place}屬於 {project}。",
     "hub_here_off": "{place}不再屬於 {project}。",
     "hub_here_nothing": "{place}不屬於任何專案。",
+    "hub_here_taken": "{place}屬於另一個專案，只有那個專案的核准者可以把它交給別的專案。",
     "hub_here_usage": "/here 名稱 會把這個聊天或主題交給一個專案，/here off 則收回。",
     "hub_new": "已為 {project} 開了「{name}」。",
     "hub_new_greeting": "你在這裡寫的內容會送到 {project}。",

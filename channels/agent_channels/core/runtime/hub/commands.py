@@ -90,6 +90,10 @@ class HubCommands:
             self._voice.close(tap, text)
         elif button.action == START:
             await self._start(tap, member)
+        elif (
+            button.action == HERE and (refusal := self._refusal_to_bind(member, tap.sender, target, facts)) is not None
+        ):
+            self._voice.tell(tap, refusal, alert=True)
         elif button.action == HERE:
             text = await self._bind(member, tap.sender, target)
             self._voice.tell(tap, text, counted=True)
@@ -149,7 +153,8 @@ class HubCommands:
             await self._unbind(message, bound, target, facts)
         elif argument:
             member = self._named(message, argument, target, facts)
-            if member is not None and (refusal := self._refusal(member, message.sender)) is not None:
+            refusal = None if member is None else self._refusal_to_bind(member, message.sender, target, facts)
+            if refusal is not None:
                 self._voice.say(message, refusal)
             elif member is not None:
                 self._voice.say(message, await self._bind(member, message.sender, target))
@@ -243,6 +248,17 @@ class HubCommands:
             key = "hub_unknown" if shown else "hub_unknown_here"
             self._voice.say(message, translate(key, name=label(name, NAME_SHOWN), names=names(shown)))
         return member
+
+    def _refusal_to_bind(
+        self, member: ProjectMember, person: Person, target: RouteTarget, facts: RoutingFacts
+    ) -> str | None:
+        """Return why somebody may not give a place to a project, or take it from another one; None if they may."""
+        bound, refusal = bound_project(target, facts), self._refusal(member, person)
+        if refusal is not None or bound is None or person.id in bound.approvers:
+            return refusal
+        if lets_in(bound, target):
+            return self._refusal(bound, person)
+        return translate("hub_here_taken", place=place_words(target))
 
     def _refusal(self, member: ProjectMember, person: Person) -> str | None:
         """Return why somebody may not decide for a project; None if they may."""
