@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 
 import anyio
@@ -68,6 +69,22 @@ async def test_statements_at_once_are_one_transaction(db: HubDatabase) -> None:
         await db.at_once((put, (BOT, "c", "3")), (put, (BOT, "a", "4")), (put, (BOT, "d", "5")))
     await db.sync()
     assert await cursors(db) == {"a": "1", "b": "2"}
+
+
+async def test_what_fails_for_what_a_connection_remembers_fails_once(made_hub: Hub, db: HubDatabase) -> None:
+    """A statement that was prepared before a newer program added a column works at the next try."""
+
+    async def ask() -> int:
+        async with db.reading() as tx:
+            return len(await tx.rows("SELECT * FROM cursors"))
+
+    await put_cursor(db, "a", "1")
+    for _ in range(8):
+        await ask()
+    made_hub.execute("ALTER TABLE cursors ADD COLUMN mood TEXT")
+    with contextlib.suppress(StoreError):
+        await ask()
+    assert await ask() == 1
 
 
 async def test_tasks_of_one_process_take_turns(db: HubDatabase) -> None:
@@ -287,6 +304,16 @@ async def test_a_user_without_rights_is_told_what_is_missing(cluster: Cluster) -
     with pytest.raises(HubRefused, match="ALTER DATABASE"):
         await put_cursor(db, "a", "1")
     await db.close()
+
+
+async def test_a_database_that_can_only_be_read_is_refused(cluster: Cluster) -> None:
+    """Before anything was made in it, and later; it says how it can be written to."""
+    for name in (cluster.create_database(), cluster.create()):
+        cluster.execute(name, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        db = open_database(Hub(cluster.url(name), None, cluster, name).address, BOT)
+        with pytest.raises(HubRefused, match="give the address of the primary server, or allow writing"):
+            await put_cursor(db, "a", "1")
+        await db.close()
 
 
 async def test_a_database_that_is_not_there_is_for_the_operator(cluster: Cluster) -> None:

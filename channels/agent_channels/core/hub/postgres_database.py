@@ -132,6 +132,14 @@ def explained(address: HubAddress) -> Iterator[None]:
                 reason=redact(str(error)).splitlines()[0],
             )
         ) from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise HubRefused(
+            sentence(
+                "the hub {address} can only be read: it is a standby, or was set to read-only; give the address of the "
+                "primary server, or allow writing (ALTER DATABASE … SET default_transaction_read_only = off)",
+                address=address,
+            )
+        ) from error
     except psycopg.errors.InsufficientPrivilege as error:
         reason = redact(str(error)).splitlines()[0]
         raise HubRefused(

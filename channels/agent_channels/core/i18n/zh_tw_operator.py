@@ -1208,6 +1208,11 @@ TEXTS: dict[str, str] = {
         "設定 hub：{address} 會以明文把訊息送到 {host}；請在位址加上 sslmode=require（或 verify-full，還會檢"
         "查憑證屬於誰）"
     ),
+    "the hub {address} can only be read: it is a standby, or was set to read-only; give the address of the primary "
+    "server, or allow writing (ALTER DATABASE … SET default_transaction_read_only = off)": (
+        "hub {address} 只能讀取：它是備援伺服器，或被設成唯讀；請改用主要伺服器的位址，或允許寫入"
+        "（ALTER DATABASE … SET default_transaction_read_only = off）"
+    ),
     "the setting hub begins with {kind!r}, and names no hub": "設定 hub 以 {kind!r} 開頭，不是任何 hub 的位址",
     "the setting hub is an address with a `/` or an `@` where none can be, or with a port that is not a number; in a "
     "user or a password write %2F for `/`, %40 for `@`, %3A for `:` and %25 for `%`": (
