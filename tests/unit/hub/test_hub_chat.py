@@ -822,12 +822,17 @@ async def test_later_in_a_group_is_for_approvers(
 
 
 async def test_strangers_get_an_answer_to_taps_only(
-    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
+    tg: TelegramSandbox, desk: HubReading, made_hub: Hub, ann: TelegramPerson, bob: TelegramPerson
 ) -> None:
-    """With two projects and no default one, nobody pairs them; their messages are counted for the doctor."""
+    """With two projects and no default one, nobody pairs them; what they say to the bot is counted for the doctor.
+
+    What they say to others is not kept at all.
+    """
     team = tg.group("Team", members=[ann, bob])
     await desk.member("api", ann.id, groups={team.id: group(ann.id)})
     await desk.member("web", ann.id)
+    tg.set_privacy(on=False)
+    bob.send("just talk", chat=team)
     bob.send("hello")
     bob.send("@sandbox_bot hello", chat=team)
     ann.send("/here", chat=team)
@@ -838,6 +843,7 @@ async def test_strangers_get_an_answer_to_taps_only(
     told = await bob.tap(asked["message_id"], data=f"hub:use:{API}", chat=team).answered()
     assert told.text == "You are not allowed to answer here."
     assert await desk.hub.events.nobody_count() == 2
+    assert not any("just talk" in payload for (payload,) in made_hub.execute("SELECT payload FROM events"))
     assert await desk.texts(API) + await desk.texts(WEB) == []
 
 

@@ -547,3 +547,21 @@ async def test_whatever_happens_nothing_is_lost_and_order_holds(
     for route in {one.route_key for one in said}:
         of_route = [n for n, one in enumerate(said) if one.route_key == route]
         assert [n for n in boxes.inbox if n in of_route] == of_route
+
+
+async def test_the_text_of_what_was_taken_over_does_not_stay(made_hub: Hub) -> None:
+    """Nor that of what nobody gets; what waits is whole, and nothing comes twice."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        events = [event(1), event(2, None), event(3, API), event(4)]
+        await hub.events.put(events[:2], {}, lease)
+        await hub.events.done(WEB, [one.event for one in await claim(hub)])
+        await hub.events.put(events[2:], {}, lease)
+        assert await hub.events.forget(60.0, 3600.0, 10) == 0
+        while await hub.events.forget(-1.0, 3600.0, 1):
+            pass
+        payloads = made_hub.execute("SELECT event_id, payload FROM events ORDER BY id")
+        assert payloads == [("1", ""), ("2", ""), ("3", '{"n": 3}'), ("4", '{"n": 4}')]
+        assert await hub.events.put(events, {}, lease) == frozenset()
+        assert await hub.events.nobody_count() == 1
+        assert [one.event.payload for one in await claim(hub)] == ['{"n": 4}']

@@ -60,6 +60,8 @@ class RoutedEvent:
     user_id: str = ""
     message_id: str = ""
     """Of a message that one project gets: its id, so that a new version of it, or an answer to it, goes there too."""
+    is_kept: bool = True
+    """Whether it is kept and counted if nobody gets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,6 +443,21 @@ class Events:
 
     # ---- retention
 
+    async def forget(self, older_s: float, younger_s: float, limit: int) -> int:
+        """Delete the texts of at most `limit` events that were done, or for nobody, between so many seconds ago.
+
+        Their rows stay, so that none comes twice. Returns how many; raises `StoreError`.
+        """
+        async with self._db.transaction() as tx:
+            gone = 0
+            for condition in ("state = 'done' AND done_at", f"{_NOBODY} AND received_at"):
+                gone += await tx.execute(
+                    f"UPDATE events SET payload = '' WHERE id IN (SELECT id FROM events WHERE bot = ? AND {condition} "
+                    "BETWEEN {now} - ? AND {now} - ? AND payload <> '' LIMIT ?)",
+                    self._bot, younger_s, older_s, limit - gone,
+                )  # fmt: skip
+            return gone
+
     async def prune(self, hours: float, limit: int) -> int:
         """Delete at most `limit` events that were done so long ago; return how many. Raises `StoreError`."""
         async with self._db.transaction() as tx:
@@ -452,7 +469,7 @@ class Events:
 
 
 def _unique(events: Sequence[RoutedEvent]) -> list[RoutedEvent]:
-    return list({routed.event.event_id: routed for routed in events}.values())
+    return list({one.event.event_id: one for one in events if one.projects or one.is_kept}.values())
 
 
 def _whole_events(events: Sequence[RoutedEvent]) -> Iterator[list[tuple[RoutedEvent, str | None]]]:

@@ -39,6 +39,9 @@ RELEASE_WITHIN_S = 0.1
 PRUNE_EVERY_S = 600.0
 PRUNE_STEP = 500
 PAUSE_S = 0.1
+# For so long the text of a message stays after its project has it: what comes next may be a part of the same one.
+TEXT_KEPT_S = 60.0
+FORGET_EVERY_S = 30.0
 # What a message takes from here to the host on a machine with nothing else to do.
 HEAD_START_S = 0.005
 
@@ -99,6 +102,7 @@ class HubReader:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._keep_lease)
                 group.start_soon(self._prune)
+                group.start_soon(self._forget)
                 group.start_soon(self._follow_members)
                 group.start_soon(self._router.run)
                 sink = HubSink(self._hub, self._lease, self._router, self._mark_alive, self._add_note)
@@ -196,6 +200,21 @@ class HubReader:
             except (ConfigError, StoreError) as error:
                 logger.warning("how far %s had read is unknown: %s", folder, error)
         return services.cursors.get(bot_id)
+
+    async def _forget(self) -> None:
+        """Delete texts that nobody needs here any more: what a project deletes of its own must not stay here."""
+        events, since = self._hub.events, time.monotonic() - self._context.settings.hub_keep_h * 3600
+        while True:
+            begun = time.monotonic()
+            try:
+                left = PRUNE_STEP
+                while left:
+                    left = await events.forget(TEXT_KEPT_S, TEXT_KEPT_S + begun - since + FORGET_EVERY_S, PRUNE_STEP)
+                    await anyio.sleep(PAUSE_S)
+                since = begun
+            except StoreError as error:
+                logger.warning("texts stay in the hub for now: %s", error)
+            await anyio.sleep(FORGET_EVERY_S)
 
     async def _prune(self) -> None:
         """Delete what is old and done, a little at a time."""
