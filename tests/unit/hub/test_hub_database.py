@@ -308,11 +308,17 @@ async def test_a_user_without_rights_is_told_what_is_missing(cluster: Cluster) -
 
 async def test_a_database_that_can_only_be_read_is_refused(cluster: Cluster) -> None:
     """Before anything was made in it, and later; it says how it can be written to."""
-    for name in (cluster.create_database(), cluster.create()):
-        cluster.execute(name, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-        db = open_database(Hub(cluster.url(name), None, cluster, name).address, BOT)
-        with pytest.raises(HubRefused, match="give the address of the primary server, or allow writing"):
+    for made in (False, True):
+        name = cluster.create_database()
+        address = Hub(cluster.url(name), None, cluster, name).address
+        if made:
+            db = open_database(address, BOT)
             await put_cursor(db, "a", "1")
+            await db.close()
+        cluster.execute(name, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        db = open_database(address, BOT)
+        with pytest.raises(HubRefused, match="give the address of the primary server, or allow writing"):
+            await put_cursor(db, "b", "2")
         await db.close()
 
 
