@@ -20,6 +20,7 @@ from agent_channels.core.errors import HubUnavailable
 from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.questions import Asked
 from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
+from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.runtime.hub import away, questions
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -756,6 +757,59 @@ async def test_a_new_topic_is_opened_for_a_project(
     ann.tap(offer["message_id"], label="api", chat=team)
     texts = {(await team.next_message())["text"], (await team.next_message())["text"]}
     assert texts == {"“api” is open, for api.", "What you write here goes to api."}
+
+
+async def test_a_topic_is_opened_once_however_often_the_hub_fails(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a route nor an end that could not be recorded has it opened again, or belong to nobody."""
+    team = tg.group("Team", members=[ann], forum=True)
+    team.add_bot(administrator=True)
+    await desk.member("api", ann.id, approvers=[ann.id], groups={team.id: group()})
+    failing = {"done": 2, "set": 2}
+
+    def fail_first(name: str, real: Any) -> Any:
+        async def call(*args: Any) -> Any:
+            if failing[name]:
+                failing[name] -= 1
+                raise HubUnavailable("away")
+            return await real(*args)
+
+        return call
+
+    monkeypatch.setattr(desk.hub.events, "done", fail_first("done", desk.hub.events.done))
+    monkeypatch.setattr(desk.hub.routes, "set", fail_first("set", desk.hub.routes.set))
+    ann.send("/new api", chat=team)
+    texts = {(await team.next_message())["text"], (await team.next_message())["text"]}
+    assert texts == {"“api” is open, for api.", "What you write here goes to api."}
+    await desk.settled()
+    assert sum("forum_topic_created" in message for message in team.messages()) == 1
+    assert [route.project for route in await desk.hub.routes.all()] == [API]
+    assert failing == {"done": 0, "set": 0}
+
+
+async def test_a_topic_that_the_last_reader_had_to_leave_is_opened_by_the_next(
+    tg: TelegramSandbox, made_hub: Hub, tmp_path: Path, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command is done once it was obeyed, not before."""
+    team = tg.group("Team", members=[ann], forum=True)
+    team.add_bot(administrator=True)
+    begun = asyncio.Event()
+
+    async def hang(*_: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Threads, "create", hang)
+        async with reading(tg, made_hub, tmp_path) as desk:
+            await desk.member("api", ann.id, approvers=[ann.id], groups={team.id: group()})
+            ann.send("/new api", chat=team)
+            await begun.wait()
+    async with reading(tg, made_hub, tmp_path) as desk:
+        texts = {(await team.next_message())["text"], (await team.next_message())["text"]}
+        assert texts == {"“api” is open, for api.", "What you write here goes to api."}
+        assert [route.project for route in await desk.hub.routes.all()] == [API]
 
 
 async def test_where_no_topic_can_be_opened_it_says_why(desk: HubReading, ann: TelegramPerson) -> None:

@@ -285,6 +285,15 @@ class Events:
             for row in sorted(rows, key=lambda row: int(row["id"]))
         ]
 
+    async def holds(self, event_id: int, claimer: str) -> bool:
+        """Return whether an event, by its id in the table, is still claimed by a process. Raises `StoreError`."""
+        async with self._db.reading() as tx:
+            return bool(
+                await tx.rows(
+                    "SELECT 1 FROM events WHERE id = ? AND state = 'claimed' AND claimed_by = ?", event_id, claimer
+                )
+            )
+
     async def done(self, project: str, events: Collection[RawEvent]) -> bool:
         """Record that the project has these events in its own inbox; return whether more is there for it.
 
@@ -307,7 +316,7 @@ class Events:
         async with self._db.reading() as tx:
             rows = await tx.rows(
                 "SELECT event_id, payload, project, state, {now} - received_at AS waited_s FROM events "
-                "WHERE bot = ? AND id > (SELECT coalesce(max(id), 0) - ? FROM events) ORDER BY id",
+                "WHERE bot = ? AND id > (SELECT coalesce(max(id), 0) - ? FROM events) AND payload <> '' ORDER BY id",
                 self._bot, number,
             )  # fmt: skip
         return [(_event(row), _decision(row["project"], row["state"])) for row in rows]

@@ -213,6 +213,7 @@ TEXTS: dict[str, str] = {
     "hub_here_usage": "/here NAME gives this chat or topic to a project, /here off takes it back.",
     "hub_new": "“{name}” is open, for {project}.",
     "hub_new_greeting": "What you write here goes to {project}.",
+    "hub_unreachable": "the projects' database cannot be reached; the topic, if it is there, belongs to no project",
     "hub_new_failed": "The topic could not be opened: {reason}",
     "hub_new_usage": "/new NAME opens a topic for a project; /new NAME TITLE gives it another title.",
     "hub_waits_for_session": (

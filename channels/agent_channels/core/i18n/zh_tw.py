@@ -200,6 +200,7 @@ TEXTS: dict[str, str] = {
     "hub_here_usage": "/here 名稱 會把這個聊天或主題交給一個專案，/here off 則收回。",
     "hub_new": "已為 {project} 開了「{name}」。",
     "hub_new_greeting": "你在這裡寫的內容會送到 {project}。",
+    "hub_unreachable": "連不上專案的資料庫；主題如果已經開了，不屬於任何專案",
     "hub_new_failed": "無法開主題：{reason}",
     "hub_new_usage": "/new 名稱 會為一個專案開一個主題；/new 名稱 標題 可以另取標題。",
     "hub_waits_for_session": "💤 {count}已為 {project} 保留，那裡目前沒有工作階段。不會遺失：一有工作階段就會送達。",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
@@ -22,7 +23,7 @@ from agent_channels.core.runtime.hub.away import AwayNotices
 from agent_channels.core.runtime.hub.commands import HubCommands
 from agent_channels.core.runtime.hub.questions import ProjectQuestions, chosen_in
 from agent_channels.core.runtime.hub.voice import HubVoice
-from agent_channels.core.scheduling import Backoff, Wakeup
+from agent_channels.core.scheduling import Backoff, FollowUp, Wakeup
 
 __all__ = ["HubChat"]
 
@@ -43,6 +44,10 @@ class HubChat:
         self.questions = ProjectQuestions(hub, self._voice, self._any)
         self._commands = HubCommands(hub, self._voice, self.questions, threads, channel)
         self._away = AwayNotices(hub, self._voice)
+        # The events, by their ids in the table, that are being obeyed beside the others, and those that were obeyed and
+        # are not known as done yet.
+        self._begun: set[int] = set()
+        self._obeyed: set[int] = set()
 
     def wake(self) -> None:
         """There is something to answer, or to ask."""
@@ -68,7 +73,7 @@ class HubChat:
         if HUB in waiting:
             last = 0
             # Who reads the bot is the only one who does this: what the reader before had begun holds people up.
-            while claimed := await self._hub.events.claim(HUB, self._claimer, None, BATCH_MAX):
+            while claimed := await self._claimed():
                 for one in claimed:
                     await self._voice.follow_ups.wait_for_room()
                     await self.questions.settle_between(last, one.id)
@@ -79,18 +84,48 @@ class HubChat:
         if others := [project for project in waiting if project not in {HUB, UNDECIDED}]:
             await self._away.look(others)
 
+    async def _claimed(self) -> list[ClaimedEvent]:
+        claimed = await self._hub.events.claim(HUB, self._claimer, None, BATCH_MAX)
+        return [one for one in claimed if one.id not in self._begun]
+
     async def _handle_safely(self, claimed: ClaimedEvent) -> None:
+        if claimed.id not in self._obeyed and await self._is_open_after(claimed):
+            return
+        self._obeyed.add(claimed.id)
+        await self._hub.events.done(HUB, [claimed.event])
+        self._obeyed.discard(claimed.id)
+
+    async def _is_open_after(self, claimed: ClaimedEvent) -> bool:
+        """Do what an event asks of the hub; return True if it is a project's now, or not done yet."""
         try:
-            if await self._handle(claimed):
-                return
+            return await self._handle(claimed)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - one event that nobody foresaw must not stop all that follow
             logger.error("event %s could not be answered: %s", claimed.event.event_id, redact(repr(error)))  # noqa: TRY400
-        await self._hub.events.done(HUB, [claimed.event])
+            return False
+
+    def _begin(self, claimed: ClaimedEvent, work: FollowUp) -> None:
+        """Do what takes a while beside the rest; if this process dies before, the next reader does it."""
+        self._begun.add(claimed.id)
+        self._voice.follow_ups.add(partial(self._finish, claimed, work))
+
+    async def _finish(self, claimed: ClaimedEvent, work: FollowUp) -> None:
+        try:
+            if await self._hub.events.holds(claimed.id, self._claimer):
+                await work()
+                self._obeyed.add(claimed.id)
+        except StoreError as error:
+            logger.info("event %s is answered later: %s", claimed.event.event_id, error)
+        except Exception as error:  # noqa: BLE001 - as above
+            logger.error("event %s could not be answered: %s", claimed.event.event_id, redact(repr(error)))  # noqa: TRY400
+            self._obeyed.add(claimed.id)
+        finally:
+            self._begun.discard(claimed.id)
+            self._any.set()
 
     async def _handle(self, claimed: ClaimedEvent) -> bool:
-        """Do what an event asks of the hub; return True if it was given to a project instead."""
+        """Do what an event asks of the hub; return True if it was given to a project, or only begun."""
         inbound = self._adapter.to_inbound(claimed.event)
         if isinstance(inbound, ChatMigrated):
             await self._hub.routes.migrate_chats([(inbound.old_id, inbound.new_id)])
@@ -105,11 +140,11 @@ class HubChat:
     async def _answer(
         self, claimed: ClaimedEvent, inbound: Message | Tap, target: RouteTarget, facts: RoutingFacts
     ) -> bool:
-        decision = choose(target, facts)
+        decision, work = choose(target, facts), None
         if decision.to == "hub" and isinstance(inbound, Message):
-            await self._commands.run(inbound, target, facts)
+            work = await self._commands.run(inbound, target, facts)
         elif decision.to == "hub" and isinstance(inbound, Tap):
-            await self._commands.tap(inbound, target, facts)
+            work = await self._commands.tap(inbound, target, facts)
         elif isinstance(inbound, Message) and (project := await chosen_in(self._hub, target, inbound)) is not None:
             await self.questions.type(inbound, target, project)
         elif decision.to in {"project", "ask"}:
@@ -118,4 +153,6 @@ class HubChat:
             return True
         else:
             self._voice.refuse(inbound)
-        return False
+        if work is not None:
+            self._begin(claimed, work)
+        return work is not None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from functools import partial
 
+import anyio
+
 from agent_channels.core.contract.messages import Message, Person, Place, Tap
 from agent_channels.core.contract.outgoing import Outgoing
-from agent_channels.core.errors import ChannelError, PlatformError, Refused, StoreError
+from agent_channels.core.errors import PlatformError, Refused, StoreError
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.routes import RouteTarget, RoutingFacts, lets_in
@@ -33,7 +35,7 @@ from agent_channels.core.runtime.hub.words import (
     project_list,
     shown_in,
 )
-from agent_channels.core.scheduling import Courtesy
+from agent_channels.core.scheduling import Backoff, FollowUp
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["HubCommands"]
@@ -42,6 +44,8 @@ logger = logging.getLogger(__name__)
 NAME_SHOWN = 40
 REASON_MAX = 300
 OFF = "off"
+# How long the hub may be away between opening a thread and giving it to its project.
+BIND_WITHIN_S = 5.0
 
 
 class HubCommands:
@@ -53,8 +57,11 @@ class HubCommands:
         self._hub, self._voice, self._questions, self._threads = hub, voice, questions, threads
         self._channel = channel
 
-    async def run(self, message: Message, target: RouteTarget, facts: RoutingFacts) -> None:
-        """Answer a command of somebody whom a project lets in. Raises `StoreError`."""
+    async def run(self, message: Message, target: RouteTarget, facts: RoutingFacts) -> FollowUp | None:
+        """Answer a command of somebody whom a project lets in; return what is left to do that takes a while.
+
+        Raises `StoreError`.
+        """
         command = message.command
         argument = command.argument.strip() if command else ""
         match command.name if command else "":
@@ -63,17 +70,21 @@ class HubCommands:
             case "here":
                 await self._here(message, argument, target, facts)
             case _:
-                await self._new(message, argument, target, facts)
+                return self._new(message, argument, target, facts)
+        return None
 
-    async def tap(self, tap: Tap, target: RouteTarget, facts: RoutingFacts) -> None:
-        """Do what a button says, if its sender may. Raises `StoreError`."""
+    async def tap(self, tap: Tap, target: RouteTarget, facts: RoutingFacts) -> FollowUp | None:
+        """Do what a button says, if its sender may; return what is left to do that takes a while.
+
+        Raises `StoreError`.
+        """
         button = None if tap.forged else HubButton.of(tap.data)
         if button is None:
             self._voice.tell(tap, translate("tap_unknown"), alert=True)
-            return
+            return None
         if button.action == ANSWER:
             await self._questions.tap(tap, target, button.project)
-            return
+            return None
         member = next((one for one in _open_to(target, facts) if one.project == button.project), None)
         if member is None:
             self._voice.tell(tap, translate("hub_closed"), alert=True)
@@ -101,7 +112,8 @@ class HubCommands:
         else:
             self._voice.tell(tap, label(member.name), counted=True)
             self._voice.close(tap, label(member.name))
-            self._open_thread(tap, member, member.name, target)
+            return partial(self._open_thread, tap, member, member.name, target)
+        return None
 
     # ---- /projects
 
@@ -185,32 +197,46 @@ class HubCommands:
 
     # ---- /new
 
-    async def _new(self, message: Message, argument: str, target: RouteTarget, facts: RoutingFacts) -> None:
+    def _new(self, message: Message, argument: str, target: RouteTarget, facts: RoutingFacts) -> FollowUp | None:
         name, _, title = argument.partition(" ")
         if not name:
             self._offer(message, translate("hub_new_usage"), NEW, target, facts)
         elif (member := self._named(message, name, target, facts)) is None:
-            return
+            return None
         elif (refusal := self._refusal(member, message.sender)) is not None:
             self._voice.say(message, refusal)
         else:
-            self._open_thread(message, member, title.strip() or member.name, target)
+            return partial(self._open_thread, message, member, title.strip() or member.name, target)
+        return None
 
-    def _open_thread(self, to: Message | Tap, member: ProjectMember, title: str, target: RouteTarget) -> None:
-        self._voice.follow_ups.add(Courtesy(partial(self._opened, to, member, title, target), to.sender.id, asked=True))
-
-    async def _opened(self, to: Message | Tap, member: ProjectMember, title: str, target: RouteTarget) -> None:
+    async def _open_thread(self, to: Message | Tap, member: ProjectMember, title: str, target: RouteTarget) -> None:
         """Open a thread in the chat, give it to the project, and say so in it."""
         try:
             title = self._threads.checked_name(title)
             place = await self._threads.create(target.chat_key, title)
-            await self._hub.routes.set("thread", _thread_key(place), member.project, to.sender.id)
-        except (Refused, PlatformError, StoreError) as error:
+            # It is open by now: whoever ends this process waits a moment.
+            with anyio.fail_after(BIND_WITHIN_S, shield=True):
+                await self._bind_thread(place, member, to.sender)
+        except (Refused, PlatformError, TimeoutError) as error:
             self._voice.say(to, translate("hub_new_failed", reason=_reason(error)))
             return
         self._voice.say(to, translate("hub_new", name=label(title, 128), project=label(member.name)))
         greeting = translate("hub_new_greeting", project=label(member.name))
-        await self._voice.adapter.send(Outgoing(place.chat_id, greeting, thread_id=place.thread_id))
+        self._voice.follow_ups.add(
+            partial(self._voice.adapter.send, Outgoing(place.chat_id, greeting, thread_id=place.thread_id))
+        )
+
+    async def _bind_thread(self, place: Place, member: ProjectMember, by: Person) -> None:
+        """Give a thread to a project, also if the hub cannot be reached for a moment."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self._hub.routes.set("thread", _thread_key(place), member.project, by.id)
+            except StoreError as error:
+                logger.info("a new thread is given to its project later: %s", error)
+                await anyio.sleep(backoff.next())
+            else:
+                return
 
     # ---- starting
 
@@ -283,5 +309,6 @@ def _thread_key(place: Place) -> str:
     return place.chat_id if place.thread_id is None else f"{place.chat_id}/{place.thread_id}"
 
 
-def _reason(error: ChannelError) -> str:
-    return label(redact(str(error)), REASON_MAX)
+def _reason(error: Exception) -> str:
+    text = str(error) or translate("hub_unreachable")
+    return label(redact(text), REASON_MAX)
