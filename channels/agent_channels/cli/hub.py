@@ -29,7 +29,7 @@ from agent_channels.cli.hub_project import LEAVING, VARIABLE, HubProject, enter_
 from agent_channels.cli.hub_route import add_route_actions, change_routes, named_member
 from agent_channels.cli.language import choose_language, shown
 from agent_channels.core.contract.messages import RawEvent
-from agent_channels.core.errors import ConfigError, Refused, StoreError
+from agent_channels.core.errors import ConfigError, HubUnavailable, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.keepers import KEEPER
@@ -231,7 +231,25 @@ def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str
         remove_dotenv_value(project.env.state_dir, LEAVING)
         return {"ok": True, "was_member": again is not None, "kept": kept, "undecided": again or 0}
 
-    data = project.use(address, leave)
+    try:
+        data = project.use(address, leave)
+    except HubUnavailable as error:
+        line = LEAVING
+        if project.settings.hub is not None:
+            line = VARIABLE
+        raise HubUnavailable(
+            joined(
+                [
+                    words_of(error),
+                    sentence(
+                        "a hub is left only while it can be reached, since it holds what waits for this project; if it "
+                        "is gone for good, remove the line {variable}= from {path}",
+                        variable=line,
+                        path=project.env.state_dir / ".env",
+                    ),
+                ]
+            )
+        ) from error
     if not data["was_member"]:
         return sentence(
             "This project was not in the hub {address}; it reads its bot for itself.", address=address

@@ -1213,6 +1213,11 @@ TEXTS: dict[str, str] = {
         "hub {address} 只能讀取：它是備援伺服器，或被設成唯讀；請改用主要伺服器的位址，或允許寫入"
         "（ALTER DATABASE … SET default_transaction_read_only = off）"
     ),
+    "a hub is left only while it can be reached, since it holds what waits for this project; if it is gone for good, "
+    "remove the line {variable}= from {path}": (
+        "只有連得上 hub 時才能離開，因為它保留著等待這個專案的訊息；如果它不會再回來，"
+        "請從 {path} 移除 {variable}= 那一行"
+    ),
     "the setting hub begins with {kind!r}, and names no hub": "設定 hub 以 {kind!r} 開頭，不是任何 hub 的位址",
     "the setting hub is an address with a `/` or an `@` where none can be, or with a port that is not a number; in a "
     "user or a password write %2F for `/`, %40 for `@`, %3A for `:` and %25 for `%`": (
