@@ -77,7 +77,10 @@ def write_atomically(path: Path, text: str | bytes, mode: int | None = OWNER_ONL
             file.flush()
             os.fsync(file.fileno())
         if mode is None and path.exists():
-            draft.chmod(stat.S_IMODE(path.stat().st_mode))
+            # Imported late, as in the other modules of every hook: half a megabyte of one that waits.
+            import shutil
+
+            shutil.copymode(path, draft)
         draft.replace(path)
     except OSError:
         with contextlib.suppress(OSError):
