@@ -80,7 +80,8 @@ async def reply(stage: Stage, host: Host, killer: Killer) -> None:
     again = await host.call("reply", chat_id=ann.id, text=key, idempotency_key=key)
     # The platform never said whether it took the first one, which the agent is told instead of sending it twice.
     assert "unknown" in again.text
-    assert not [message for message in ann.messages() if message["text"] == key]
+    # Under way may have been another message, the notice of an earlier death: then the first one has arrived, once.
+    assert len([message for message in ann.messages() if message["text"] == key]) <= 1
 
 
 async def hook(stage: Stage, host: Host, killer: Killer) -> None:
