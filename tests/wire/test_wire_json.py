@@ -62,7 +62,7 @@ ASKED = {
 }
 # One object a line, since they go on; one that stays up after it; and those that are asked elsewhere.
 APART = {
-    "logs", "sandbox", "open", "hub keep", "hub log", "hub install", "hub join", "hub leave",
+    "logs", "sandbox", "open", "hub keep", "hub log", "hub install", "hub join", "hub leave", "hub rm",
     "hub status", "hub route list", "hub route add", "hub route rm",
     "yt2pdf metadata", "yt2pdf transcript", "yt2pdf check", "yt2pdf pdf", "yt2pdf run", "yt2pdf delete",
 }  # fmt: skip
