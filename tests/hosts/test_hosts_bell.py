@@ -19,13 +19,12 @@ from inbox_socket import blocks_in
 from wire_host import eventually
 
 Note = Callable[[str, str], None]
-# The interpreter with its database module and what every hook imports takes 23.
-BELL_MB = 28.0
+BELL_MB = 25.0
 
 
 @pytest.mark.cold
 async def test_the_bell_rings_for_an_open_message(stage: Stage, hooks: Hooks, note: Note) -> None:
-    """It waits in under 28 MB, then exits with 2 and a line on stderr; the tool named there returns the message."""
+    """It waits in under 25 MB, then exits with 2 and a line on stderr; the tool named there returns the message."""
     ann = stage.person()
     host = await hooked(stage, hooks)
     run = await hooks.start("bell")
