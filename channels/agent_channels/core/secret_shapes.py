@@ -286,21 +286,19 @@ def _find_passwords(text: str, data: bytes) -> Iterator[FoundSecret]:
     """Yield the values that stand behind a name which says password, secret or token; `data`: the same, as bytes."""
     if b"=" not in data and b":" not in data and text.isascii():
         return
-    lowered = data.lower()
-    places = [at for word in _PASSWORD_WORDS for at in _places(lowered, word)]
-    if not text.isascii():
+    find, places = data.lower().find, list[int]()
+    for word in _PASSWORD_WORDS:
+        at = find(word)
+        while at >= 0:
+            places.append(at)
+            at = find(word, at + 1)
+    if "密" in text:
         places += [match.start() for match in re.finditer("密[碼码]", text)]
     for place in places:
         if match := _PASSWORD.match(text, place):
             part = "bare" if match["quoted"] is None else "quoted"
             if _is_short_password(match[part]):
                 yield FoundSecret(match.start(part), match.end(part), BY_NAME)
-
-
-def _places(data: bytes, word: bytes) -> Iterator[int]:
-    at = -1
-    while (at := data.find(word, at + 1)) >= 0:
-        yield at
 
 
 def _is_short_password(value: str) -> bool:
@@ -325,6 +323,14 @@ def classes(signs: dict[str, str]) -> bytes:
     return bytes(table)
 
 
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern of all these words, which is three times as fast with those together that begin alike."""
+    rests: dict[str, list[str]] = {}
+    for word in sorted(words):
+        rests.setdefault(word[0], []).append(re.escape(word[1:]))
+    return re.compile("|".join(f"{re.escape(first)}(?:{'|'.join(after)})" for first, after in rests.items()))
+
+
 # Nearly every credential has a run of so many of these characters, which ordinary text seldom has. Looking for runs
 # first costs a tenth of looking for each shape.
 _RUN_MIN, _RUN_SIGNS = 16, "_+/-"
@@ -339,6 +345,7 @@ _ID_LENGTH = len(_ID)
 _DIGITS = string.digits.encode()
 _ANYWHERE = tuple((anchor, shape) for shape in SHAPES if shape.anywhere for anchor in shape.anchors)
 _IN_RUNS = tuple((anchor, shape) for shape in SHAPES if not shape.anywhere for anchor in shape.anchors)
+_ANCHOR_IN_RUN = _any_of({anchor for anchor, _ in _IN_RUNS})
 # How one begins; some of them before their fixed text.
 _BEGINNINGS = "|".join(
     ["sk-", "aws_s", "https?://", r"[A-Za-z0-9]{14}\.atlasv1", *(re.escape(one) for one, _ in _ANYWHERE + _IN_RUNS)]
@@ -407,16 +414,20 @@ def _search(text: str, *, by_name: bool) -> list[FoundSecret]:
         if has_digits and may_be_value:
             found += _find_by_name(text, start, end)
     if near:
-        joined = "\n".join(near)
-        for anchor, shape in _IN_RUNS:
-            if anchor in joined:
-                found += _find(shape, text)
+        found += _find_in_runs(text, "\n".join(near))
         found += _find_glued(found, text)
     if by_name and (passwords := list(_find_passwords(text, data))):
         # What has a shape is told by that.
         apart = _apart(found)
         found += [one for one in passwords if not (at := bisect(apart, (one.end,))) or apart[at - 1].end <= one.start]
     return found
+
+
+def _find_in_runs(text: str, runs: str) -> Iterator[FoundSecret]:
+    if _ANCHOR_IN_RUN.search(runs):
+        for anchor, shape in _IN_RUNS:
+            if anchor in runs:
+                yield from _find(shape, text)
 
 
 def _find(shape: Shape, text: str) -> Iterator[FoundSecret]:

@@ -38,6 +38,5 @@ def seen_places(text: str) -> tuple[int, ...] | None:
 
 
 def _may_hold_unseen(text: str) -> bool:
-    if text.isascii():
-        return bool(text.encode().translate(None, _SEEN_BYTES))
-    return not text.replace("\n", "").replace("\t", "").isprintable() or any(one in text for one in _PRINTABLE)
+    others = text.encode("utf-8", "surrogatepass").translate(None, _SEEN_BYTES).decode("utf-8", "surrogatepass")
+    return not others.isprintable() or any(one in others for one in _PRINTABLE)
