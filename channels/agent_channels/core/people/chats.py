@@ -76,6 +76,11 @@ class Chats:
             is not None
         )
 
+    def blocked_by(self) -> set[str]:
+        """Return everybody who blocked the bot in their direct chat."""
+        rows = self.store.rows("SELECT user_id FROM chats WHERE kind = 'direct' AND NOT present")
+        return {row["user_id"] for row in rows}
+
     def is_direct(self, chat_id: str) -> bool:
         """Return True if this is somebody's direct chat."""
         return self.store.value("SELECT 1 FROM chats WHERE chat_id = ? AND kind = 'direct'", chat_id) is not None

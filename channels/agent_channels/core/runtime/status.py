@@ -48,6 +48,8 @@ def facts(
     Raises one of `VALUE_FAULTS` for a value that no program of ours wrote.
     """
     access, inbox, health = services.access, services.inbox, services.health.read()
+    members, blocking = access.members(), services.chats.blocked_by()
+    approvers = {m.user_id for m in access.approvers()}
     holder = ReaderLock(channel, bot_id, state_dir).holder() if bot_id else None
     known = health.get("bot_id") == bot_id
     every = {
@@ -57,14 +59,14 @@ def facts(
         "remark": (health.get("remark") or None) if known else None,
         "policy": access.policy(),
         "paired": [
-            {"id": m.user_id, "name": label(m.name), "username": m.username, "approver": access.is_approver(m.user_id)}
-            for m in access.members()
+            {"id": m.user_id, "name": label(m.name), "username": m.username, "approver": m.user_id in approvers}
+            for m in members
         ],
         "pending": [
             {"id": a.user_id, "name": label(a.name), "username": a.username, "since": epoch_iso(a.asked_at)}
             for a in services.pairing.pending()
         ],
-        "blocked_by": [m.user_id for m in access.members() if services.chats.has_blocked(m.user_id)],
+        "blocked_by": [m.user_id for m in members if m.user_id in blocking],
         "groups": [
             {
                 "id": g.chat_id,

@@ -14,6 +14,8 @@ __all__ = ["DESCRIPTION", "StatusArguments", "part_of"]
 
 # What the words around a part take of a page.
 WORDS_SIZE = 200
+# A bot may have thousands of people; nobody reads more of a list than this.
+LISTED_MAX = 20
 DESCRIPTION = (
     "How this channel stands: bot, who is paired, who reads the bot, delivery mode, what is worked on, open messages, "
     "faults and what to do about them."
@@ -27,7 +29,14 @@ class StatusArguments(Arguments):
 
 
 def part_of(status: dict[str, Any], args: StatusArguments, limits: CallLimits) -> str:
-    """Return the status as JSON; where that is more than a page, the part of it that was asked for."""
+    """Return the status as JSON; where that is more than a page, the part of it that was asked for.
+
+    `left_out` has the name of each list that was cut, and how many more it has.
+    """
+    cut = {name: len(found) - LISTED_MAX for name, found in status.items() if isinstance(found, list)}
+    if left_out := {name: more for name, more in cut.items() if more > 0}:
+        status = {name: found[:LISTED_MAX] if name in left_out else found for name, found in status.items()}
+        status["left_out"] = left_out
     text = json.dumps(status, ensure_ascii=False, indent=1)
     if limits.fits(text):
         return text
