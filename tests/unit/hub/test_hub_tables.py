@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from agent_channels.core.hub.lease import Lease
+from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.questions import Asked
 from agent_channels.core.hub.routes import RouteTarget, choose
 from agent_channels.core.hub.sent import SentMessage
+from agent_channels.core.hub.sqlite_database import SqliteDatabase
 from hubs import Hub, facts_of
 
 API, WEB = "apiapiap", "webwebwe"
@@ -34,6 +37,46 @@ async def test_only_what_may_decide_is_read(made_hub: Hub) -> None:
         assert facts.routes == {("thread", "c/249"): API, ("default", ""): WEB}
         assert facts.sent == {("c", "249"): API}
         assert (await hub.routes.facts([])).sent == {}
+
+
+@pytest.mark.parametrize("made_hub", ["local"], indirect=True)
+async def test_what_is_kept_of_others_costs_a_message_nothing(made_hub: Hub) -> None:
+    """With thousands of routes and messages of others, deciding about one takes as many steps as with few."""
+
+    async def steps(hub: ProjectHub, work: Callable[[], Awaitable[object]]) -> int:
+        """How many instructions SQLite's machine needs for it: a number that no busy machine changes."""
+        assert isinstance(hub.db, SqliteDatabase)
+        store, count = hub.db._store, 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        assert store is not None
+        store._db.set_progress_handler(step, 1)
+        await work()
+        store._db.set_progress_handler(None, 1)
+        return count
+
+    target = RouteTarget("message", "c", None, None, "7", answered_message_id="1")
+    alone = RouteTarget("message", "c", None, None, "7")
+    async with made_hub.open() as hub:
+        await hub.members.beat(facts_of(API))
+        await hub.routes.set("person", "7", API, "7")
+
+        async def decide() -> None:
+            assert (await hub.routes.facts([target])).routes == {("person", "7"): API}
+            known = hub.routes.known(alone)
+            assert known is not None
+            await hub.db.at_once((f"SELECT 1 WHERE {known[1][0]}", known[1][1]))
+
+        await decide()
+        few = await steps(hub, decide)
+        for number in range(2000):
+            await hub.routes.set("person", f"other {number}", API, "7")
+        await hub.sent.record(API, [SentMessage("c", f"other {number}") for number in range(2000)])
+        assert await steps(hub, decide) < few * 1.5
 
 
 async def test_a_route_is_replaced_removed_and_moved(made_hub: Hub) -> None:

@@ -12,6 +12,7 @@ from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
 __all__ = ["HubRoute", "RouteTable"]
 
 _CHUNK = 100
+Rows = Sequence[Sequence[str]]
 KNOWN_MAX = 10_000
 
 
@@ -64,29 +65,21 @@ class RouteTable:
         still = [
             _counted("members", self._bot, len(members)),
             _counted(
-                "members", self._bot, len(members), f"(project, {GATE})", [(one.project, one.gate) for one in members]
+                "members", self._bot, len(members), ("project", GATE), [(one.project, one.gate) for one in members]
             ),
-            _counted("routes", self._bot, len(routes), "(kind, key)", keys),
+            _counted("routes", self._bot, len(routes), ("kind", "key"), keys),
         ]
         if routes:
             bound = [(*key, project) for key, project in routes.items()]
-            still.append(_counted("routes", self._bot, len(routes), "(kind, key, project)", bound))
+            still.append(_counted("routes", self._bot, len(routes), ("kind", "key", "project"), bound))
         condition = " AND ".join(sql for sql, _ in still)
         return RoutingFacts(members, routes), (condition, tuple(value for _, values in still for value in values))
 
     def _projects(self, table: str, names: tuple[str, str], wanted: Collection[tuple[str, str]]) -> list[Statement]:
         """Return what asks for the project in each row with one of these pairs of values."""
-        left, first, second = sorted(wanted), *names
-        query = (
-            f"SELECT {first} AS first, {second} AS second, project FROM {table} WHERE bot = ? AND ({first}, {second})"
-        )
-        return [
-            (
-                f"{query} IN (VALUES {', '.join(['(?, ?)'] * len(chunk))})",
-                (self._bot, *(value for pair in chunk for value in pair)),
-            )
-            for chunk in chunks(left, _CHUNK)
-        ]
+        left, (first, second) = sorted(wanted), names
+        found = f"SELECT {first} AS first, {second} AS second, project FROM"
+        return [_matching(found, table, self._bot, names, chunk) for chunk in chunks(left, _CHUNK)]
 
     async def set(self, kind: RouteKind, key: str, project: str, made_by: str) -> None:
         """Make a project the one that gets what is said there. Raises `StoreError`."""
@@ -135,12 +128,23 @@ class RouteTable:
                     )  # fmt: skip
 
 
-def _counted(table: str, bot: str, number: int, columns: str = "", rows: Sequence[Sequence[str]] = ()) -> Statement:
+def _counted(table: str, bot: str, number: int, columns: Sequence[str] = (), rows: Rows = ()) -> Statement:
     """Return the condition that a table has so many rows of a bot's, of those whose columns are as one of `rows`."""
-    one = f"({', '.join('?' * len(rows[0]))})" if rows else ""
-    which = f" AND {columns} IN (VALUES {', '.join([one] * len(rows))})" if rows else ""
-    values = (bot, *(value for row in rows for value in row), number)
-    return f"(SELECT count(*) FROM {table} WHERE bot = ?{which}) = ?", values
+    sql, values = _matching("SELECT count(*) FROM", table, bot, columns, rows)
+    return f"({sql}) = ?", (*values, number)
+
+
+def _matching(select: str, table: str, bot: str, columns: Sequence[str], rows: Rows) -> Statement:
+    """Return what selects a bot's rows of a table; if there are `rows`, those whose columns are as one of them.
+
+    The rows come first: with IN (VALUES …), SQLite would go through all of a bot's, however many there are.
+    """
+    if not rows:
+        return f"{select} {table} WHERE bot = ?", (bot,)
+    wanted = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
+    same = " AND ".join(f"{name} = wanted.column{number}" for number, name in enumerate(columns, 1))
+    sql = f"{select} (VALUES {wanted}) AS wanted CROSS JOIN {table} WHERE bot = ? AND {same}"
+    return sql, (*(value for row in rows for value in row), bot)
 
 
 def _by_pair(found: Iterable[Sequence[Row]]) -> dict[tuple[str, str], str]:

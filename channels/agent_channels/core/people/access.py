@@ -160,6 +160,10 @@ class Access:
         """Return everybody who may write directly, oldest first."""
         return [_member(row) for row in self.store.rows("SELECT * FROM people ORDER BY added_at, user_id")]
 
+    def member_ids(self) -> frozenset[str]:
+        """Return the ids of the same, which is asked every few seconds where a hub shares the bot."""
+        return frozenset(row["user_id"] for row in self.store.rows("SELECT user_id FROM people"))
+
     def allow(self, user_id: str, *, by: str, name: str = "", username: str | None = None) -> bool:
         """Let a person write directly; return False if they already could."""
         with self.store.changing() as db:

@@ -55,7 +55,7 @@ def member_facts(
         name=folder.name,
         folder=str(folder),
         machine=socket.gethostname(),
-        people=frozenset(member.user_id for member in access.members() if is_open),
+        people=access.member_ids() if is_open else frozenset(),
         approvers=frozenset(member.user_id for member in access.approvers() if is_open),
         enabled=access.enabled_since(),
         groups={
