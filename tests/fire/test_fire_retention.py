@@ -51,7 +51,7 @@ def kept(store: Store) -> Counter[str]:
 def prune_all(store: Store, keep_days: float = 30, keep_rows: int = 100) -> list[int]:
     """Every step until nothing is left to do."""
     steps = []
-    limits = Settings.model_construct(keep_days=keep_days, keep_rows=keep_rows)
+    limits = Settings(keep_days=keep_days, keep_rows=keep_rows)
     retention = Retention(Services.of(store), None, limits)  # type: ignore[arg-type]
     while gone := retention.prune_step():
         steps.append(gone)

@@ -14,12 +14,10 @@ import runpy
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from pydantic.fields import FieldInfo
 
 from agent_channels.cli.main import build_parser
 from agent_channels.core.server.protocol import LISTED
@@ -27,6 +25,7 @@ from agent_channels.core.server.session import Tool
 from agent_channels.core.server.tools.table import tool_table
 from agent_channels.core.settings.config import Settings
 from agent_channels.core.settings.config_template import as_yaml
+from agent_channels.core.settings.declared import Declaration
 from agent_channels.core.store.database import Store
 from agent_channels.registry import CHANNELS, channel
 
@@ -51,8 +50,6 @@ PACKAGE = ROOT / "channels" / "agent_channels"
 LISTED_TOOLS = PACKAGE / "core" / "server" / LISTED
 COMMAND = "python -m tests.support.reference"
 HELP_WIDTH = 100
-# Besides `title`, which pydantic derives from a name: it takes up the agent's context and says nothing.
-_NOT_STRICT = {"title", "default", "minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
 # As pytest has it, for the modules that are imported late: they bring the harness along.
 sys.path.append(str(Path(__file__).parent))
 _WRITES = re.compile(r"\b(?:INSERT(?: OR \w+)? INTO|UPDATE(?: OR \w+)?|DELETE FROM) ([a-z_]+)\b")
@@ -85,14 +82,14 @@ def settings() -> str:
     sections = [_settings_table("Every channel", Settings, frozenset())]
     for name in CHANNELS:
         row = channel(name)
-        sections.append(_settings_table(row.title, row.settings, frozenset(Settings.model_fields)))
+        sections.append(_settings_table(row.title, row.settings, frozenset(Settings.declared())))
     return "\n".join(sections)
 
 
 def _settings_table(title: str, model: type[Settings], known: frozenset[str]) -> str:
     rows = [
-        f"| `{name}` | `{_plain(as_yaml(field.default))}` | {_cell(field.description or '')} |"
-        for name, field in model.model_fields.items()
+        f"| `{name}` | `{_plain(as_yaml(one.default))}` | {_cell(one.description)} |"
+        for name, one in model.declared().items()
         if name not in known
     ]
     return "\n".join([f"## {title}", "", "| setting | default | meaning |", "|---|---|---|", *rows, ""])
@@ -124,7 +121,7 @@ def listed_tools() -> str:
 
 def _declaration(tool: Tool) -> dict[str, Any]:
     """Return a tool as `tools/list` shows it."""
-    schema = _for_strict_clients(tool.model.model_json_schema(), getattr(tool.model, "empty_means", ()))
+    schema = _for_strict_clients(tool.model.declared(), getattr(tool.model, "empty_means", ()))
     return {
         "name": tool.name,
         "description": tool.description,
@@ -133,42 +130,41 @@ def _declaration(tool: Tool) -> dict[str, Any]:
     }
 
 
-def _for_strict_clients(schema: dict[str, Any], empty_means: Collection[str]) -> dict[str, Any]:
+def _for_strict_clients(declared: Mapping[str, Declaration], empty_means: Collection[str]) -> dict[str, Any]:
     """Return the schema of a tool's arguments in the part of JSON Schema that strict clients take.
 
     Those make every argument required, so whatever may be left out may be null; for a list, an empty one does, but for
     those in `empty_means`. Limits and defaults are not among what they take: a wrong value is answered by a sentence,
     and a default is told in the description.
     """
-    required, properties = schema.get("required", []), {}
-    for name, given in schema.get("properties", {}).items():
-        never_null = name in required or (given.get("type") == "array" and name not in empty_means)
-        properties[name] = _property(given, never_null=never_null)
+    required, properties = [name for name, one in declared.items() if one.required], {}
+    for name, one in declared.items():
+        schema = getattr(one.parse, "schema")  # noqa: B009 - not every parser has one, but those of arguments
+        never_null = one.required or (schema.get("type") == "array" and name not in empty_means)
+        properties[name] = _property(one, schema, never_null=never_null)
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _property(given: dict[str, Any], *, never_null: bool) -> dict[str, Any]:
-    known = {name: value for name, value in given.items() if name not in _NOT_STRICT}
-    described = {"description": known.pop("description")} if "description" in known else {}
-    if (default := given.get("default")) not in (None, "", [], False):
-        described = {"description": f"{described.get('description', '')}; default {default}".removeprefix("; ")}
-    kinds = [{n: v for n, v in kind.items() if n not in _NOT_STRICT} for kind in known.get("anyOf", [known])]
+def _property(one: Declaration, schema: Mapping[str, Any], *, never_null: bool) -> dict[str, Any]:
+    default = "" if one.required or one.default in (None, "", (), False) else f"default {one.default}"
+    described = "; ".join(filter(None, (one.description, default)))
+    kinds = list(schema.get("anyOf", [schema]))
     if not never_null and {"type": "null"} not in kinds:
         kinds.append({"type": "null"})
-    return {**(kinds[0] if len(kinds) == 1 else {"anyOf": kinds}), **described}
+    return {**(kinds[0] if len(kinds) == 1 else {"anyOf": kinds}), **({"description": described} if described else {})}
 
 
 def _tool_section(tool: Tool) -> str:
-    fields = tool.model.model_fields
-    rows = [f"| `{name}` | {_default(field)} | {_cell(field.description or '')} |" for name, field in fields.items()]
+    declared = tool.model.declared()
+    rows = [f"| `{name}` | {_default(one)} | {_cell(one.description)} |" for name, one in declared.items()]
     table = ["", "| argument | default | meaning |", "|---|---|---|", *rows] if rows else []
     return "\n".join([f"### {tool.name}", "", tool.description, *table, ""])
 
 
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
+def _default(one: Declaration) -> str:
+    if one.required:
         return "required"
-    return "" if field.default in (None, "", []) else f"`{as_yaml(field.default)}`"
+    return "" if one.default in (None, "", ()) else f"`{as_yaml(one.default)}`"
 
 
 def _cell(text: str) -> str:

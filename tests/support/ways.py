@@ -59,7 +59,7 @@ class Way:
 
     def deliver_to(self, push: Push, group: TaskGroup | None = None, *, mode: str = "auto", start: bool = True) -> None:
         """Has what is sorted go to a host from now on."""
-        settings = TelegramSettings.model_validate({"mode": mode})
+        settings = TelegramSettings.of({"mode": mode})
         self.modes = Modes(settings, SESSION, self.inbox, self.services.sessions, None, None)
         self.delivery = Delivery(
             self.inbox,
@@ -151,7 +151,7 @@ class Way:
 async def way(folder: Path) -> AsyncIterator[Way]:
     """A bot of a sandbox's, which Ann may write to."""
     async with TelegramSandbox() as tg:
-        settings = TelegramSettings.model_validate({"api_root": tg.root})
+        settings = TelegramSettings.of({"api_root": tg.root})
         async with TelegramAdapter(settings, tg.token) as adapter, anyio.create_task_group() as group:
             await adapter.identify()
             with Store.open(folder) as store:

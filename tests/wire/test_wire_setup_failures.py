@@ -78,7 +78,7 @@ WAYS = [
     Way("hooks that are a list", "fix it first", FILES, prepare=_write(LOCAL, '{"hooks": []}'), keeps=True),
     Way("a state folder that came along", "channels trust", prepare=_write(f"{STATE}/config.yaml", "mode: push\n")),
     Way("a file in place of the state", "a file stands where a folder has to be", prepare=_write(STATE, "x")),
-    Way("a misspelt setting", "input should be 'auto'", env={"CHANNELS_MODE": "pusj"}),
+    Way("a misspelt setting", "it must be auto, push, wake, hook or pull", env={"CHANNELS_MODE": "pusj"}),
     Way(
         "no place for its own data", "a file stands where a folder has to be", env={"CHANNELS_DATA_DIR": "/dev/null/x"}
     ),

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import anyio
-from pydantic import SecretStr
 
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.joining import offer
@@ -32,6 +32,7 @@ from agent_channels.core.i18n.sentences import first_part, joined, sentence, wor
 from agent_channels.core.log import register_secret
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings
+from agent_channels.core.settings.declared import SecretText
 from agent_channels.core.settings.env_file import set_dotenv_values
 from agent_channels.core.settings.paths import env_value
 from agent_channels.core.store.database import Store
@@ -116,8 +117,8 @@ def _ask_secret(dialogue: Dialogue, secret: Secret) -> str:
 
 
 def _own_secret(settings: Settings, secret: Secret) -> str | None:
-    held: SecretStr | None = getattr(settings, secret.name.lower())
-    return held.get_secret_value() if held else None
+    held: SecretText | None = getattr(settings, secret.name.lower())
+    return held.value if held else None
 
 
 def _with_secrets(row: Channel, token: str, settings: Settings, take: Callable[[Secret], str]) -> Settings:
@@ -131,7 +132,8 @@ def _with_secrets(row: Channel, token: str, settings: Settings, take: Callable[[
         register_secret(given)
         if problem := secret.problem(given):
             raise _WrongTokenError(problem)
-        settings = settings.model_copy(update={secret.name.lower(): SecretStr(given)})
+        changed: dict[str, Any] = {secret.name.lower(): SecretText(given)}
+        settings = replace(settings, **changed)
     return settings
 
 

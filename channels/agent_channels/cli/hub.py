@@ -182,7 +182,7 @@ def _require_no_other(project: HubProject, address: HubAddress) -> None:
 
 
 def _in_force(project: HubProject) -> str | None:
-    return None if project.settings.hub is None else project.settings.hub.get_secret_value()
+    return None if project.settings.hub is None else project.settings.hub.value
 
 
 # ---- leave

@@ -45,7 +45,7 @@ class HubProject:
     def named(self) -> str | None:
         """Return how the hub is named that the project is in, or has begun to leave; None without one."""
         if self.settings.hub is not None:
-            return self.settings.hub.get_secret_value()
+            return self.settings.hub.value
         return self.env.dotenv.get(LEAVING)
 
     def address_of(self, text: str) -> HubAddress:

@@ -165,12 +165,12 @@ def _translated(delivery: Mapping[str, Any], model: type[Settings], left: list[s
                 left.append(
                     sentence("ackReaction {value!r}: a message that was received is marked with 👀 here", value=value)
                 )
-        elif _NAMES[name] in model.model_fields:
+        elif _NAMES[name] in model.declared():
             values[_NAMES[name]] = value
         elif value not in _BUILT_IN[name]:
             left.append(sentence("{name} {value!r}: {why}", name=name, value=value, why=sentence(_WHY_NOT[name])))
     try:
-        model.model_validate(values)
+        model.of(values)
     except ValueError:
         left.append(sentence("delivery settings that are not valid: {values!r}", values=values))
         return {}

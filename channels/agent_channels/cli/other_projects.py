@@ -107,7 +107,7 @@ def _read(row: Channel, state_dir: Path) -> OtherProject | None:
             token=token,
             bot_id=bot_id,
             bot=f"@{known}" if known else bot_id,
-            hub=None if hub is None else hub.get_secret_value(),
+            hub=None if hub is None else hub.value,
             members=tuple(services.access.members()),
             approvers=frozenset(member.user_id for member in services.access.approvers()),
             groups=tuple(services.access.groups()),

@@ -203,7 +203,7 @@ def _nothing_half_kept(env: Environment) -> Iterator[None]:
 def _check_machine(row: Channel, env: Environment, settings: Settings, dialogue: Dialogue) -> None:
     """Check what must be right before a token is asked for, or sent anywhere."""
     setup = gather(row, env)
-    route, default = row.route(env, settings), row.route(Environment(row.name, {}), row.settings.model_validate({}))
+    route, default = row.route(env, settings), row.route(Environment(row.name, {}), row.settings())
     destination = doctor_local.server(setup, route, default)
     if destination.state == "wrong":
         raise ConfigError(

@@ -211,7 +211,7 @@ def _has_our_words(opened: StateFolder) -> bool:
     prefixes = tuple(f"{name.upper()}_" for name in (*CHANNELS, "channels"))
     if isinstance(variables, list) and any(name.startswith(prefixes) for name in variables):
         return True
-    known = {*RENAMED, *(key for row in map(channel, CHANNELS) for key in row.settings.model_fields)}
+    known = {*RENAMED, *(key for row in map(channel, CHANNELS) for key in row.settings.declared())}
     return isinstance(settings, dict) and bool(known & settings.keys())
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from urllib.parse import urlsplit
-
-from pydantic import Field, field_validator
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
-from agent_channels.core.settings.config import Root, Settings, safe_root
+from agent_channels.core.settings.config import Settings, parse_root, safe_root
+from agent_channels.core.settings.declared import Flag, Nullable, Text, declare
 from agent_channels.core.settings.network import proxy_url
 
 __all__ = ["NO_SOCKS", "PERMISSIONS", "PROXY_SCHEMES", "DiscordSettings", "bot_id", "invite_link"]
@@ -34,33 +34,34 @@ NO_SOCKS = (
 )
 
 
+_TEXT = Text()
+
+
+def _proxy(value: object) -> str | None:
+    # aiohttp, which discord.py uses, does not speak SOCKS.
+    url = _TEXT(value)
+    socks = url.strip().lower().startswith("socks")
+    return proxy_url(url, PROXY_SCHEMES, NO_SOCKS if socks else "it must begin with http:// or https://")
+
+
+def _gateway(value: object) -> str:
+    url = _TEXT(value)
+    if urlsplit(url).scheme not in {"ws", "wss"}:
+        raise ValueError("it must begin with wss://, or ws:// on loopback")
+    safe_root("http" + url[2:])
+    return url
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiscordSettings(Settings):
     """The settings that Discord adds to the common ones."""
 
-    api_root: Root = Field("https://discord.com", description="root of the REST API, under which /api/v10 lies")
-    gateway_url: str | None = Field(None, description="ws:// or wss:// address of the gateway; unset: Discord's own")
-    proxy: str | None = Field(None, description="http:// or https:// proxy for every connection")
-    suppress_embeds: bool = Field(True, description="links in replies do not unfold into previews")  # noqa: FBT003
-
-    @field_validator("proxy")
-    @classmethod
-    def _known_scheme(cls, url: str | None) -> str | None:
-        # aiohttp, which discord.py uses, does not speak SOCKS.
-        if url is None:
-            return None
-        socks = url.strip().lower().startswith("socks")
-        return proxy_url(url, PROXY_SCHEMES, NO_SOCKS if socks else "it must begin with http:// or https://")
-
-    @field_validator("gateway_url")
-    @classmethod
-    def _safe_gateway(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        parts = urlsplit(url)
-        if parts.scheme not in {"ws", "wss"}:
-            raise ValueError("it must begin with wss://, or ws:// on loopback")
-        safe_root("http" + url[2:])
-        return url
+    api_root: str = declare("https://discord.com", parse_root, "root of the REST API, under which /api/v10 lies")
+    gateway_url: str | None = declare(
+        None, Nullable(_gateway), "ws:// or wss:// address of the gateway; unset: Discord's own"
+    )
+    proxy: str | None = declare(None, Nullable(_proxy), "http:// or https:// proxy for every connection")
+    suppress_embeds: bool = declare(True, Flag(), "links in replies do not unfold into previews")  # noqa: FBT003
 
 
 def bot_id(token: str) -> str:

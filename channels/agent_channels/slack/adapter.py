@@ -87,7 +87,7 @@ class SlackAdapter:
     @property
     def _app_token(self) -> str | None:
         token = self._settings.app_token
-        return token.get_secret_value() if token else None
+        return token.value if token else None
 
     # ---- for checks of the set-up
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
-
-from pydantic import Field, SecretStr, field_validator
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import register_secret
-from agent_channels.core.settings.config import Root, Settings
+from agent_channels.core.settings.config import Settings, parse_root, parse_secret
+from agent_channels.core.settings.declared import Flag, Nullable, SecretText, Text, declare
 from agent_channels.core.settings.network import proxy_url
 
 __all__ = [
@@ -81,31 +81,35 @@ COMMANDS = {
 _COMMAND = re.compile(r"/(?:[A-Za-z0-9_-]*-)?([A-Za-z0-9_]{1,32})")
 
 
+_TEXT = Text()
+
+
+def _app_token(value: object) -> SecretText | None:
+    token = parse_secret(value)
+    if not token.value:
+        return None
+    register_secret(token.value)
+    return token
+
+
+def _proxy(value: object) -> str | None:
+    url = _TEXT(value)
+    socks = url.strip().lower().startswith("socks")
+    return proxy_url(url, PROXY_SCHEMES, NO_SOCKS if socks else "it must begin with http:// or https://")
+
+
+@dataclass(frozen=True, kw_only=True)
 class SlackSettings(Settings):
     """The settings that Slack adds to the common ones."""
 
-    app_token: SecretStr | None = Field(
-        None, description="app-level token (xapp-...) that opens the connection; better in .env, as SLACK_APP_TOKEN"
+    app_token: SecretText | None = declare(
+        None,
+        Nullable(_app_token),
+        "app-level token (xapp-...) that opens the connection; better in .env, as SLACK_APP_TOKEN",
     )
-    api_root: Root = Field("https://slack.com", description="root of the Web API, under which /api lies")
-    proxy: str | None = Field(None, description="http:// or https:// proxy for every connection")
-    suppress_previews: bool = Field(True, description="links in replies do not unfold into previews")  # noqa: FBT003
-
-    @field_validator("app_token")
-    @classmethod
-    def _registered(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is None or not token.get_secret_value():
-            return None
-        register_secret(token.get_secret_value())
-        return token
-
-    @field_validator("proxy")
-    @classmethod
-    def _known_scheme(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        socks = url.strip().lower().startswith("socks")
-        return proxy_url(url, PROXY_SCHEMES, NO_SOCKS if socks else "it must begin with http:// or https://")
+    api_root: str = declare("https://slack.com", parse_root, "root of the Web API, under which /api lies")
+    proxy: str | None = declare(None, Nullable(_proxy), "http:// or https:// proxy for every connection")
+    suppress_previews: bool = declare(True, Flag(), "links in replies do not unfold into previews")  # noqa: FBT003
 
 
 def bot_id(token: str) -> str:

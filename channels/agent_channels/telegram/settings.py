@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-
-from pydantic import Field, field_validator, model_validator
+from dataclasses import dataclass
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
-from agent_channels.core.settings.config import Root, Settings
+from agent_channels.core.settings.config import Settings, parse_root
+from agent_channels.core.settings.declared import Flag, Nullable, Number, Text, declare
 from agent_channels.core.settings.network import proxy_url
 
 __all__ = ["PRIVACY_MODE_OFF", "PROXY_REFUSAL", "PROXY_SCHEMES", "PUBLIC", "TelegramSettings", "bot_id"]
@@ -25,28 +25,30 @@ PRIVACY_MODE_OFF = (
 PROXY_REFUSAL = "it must begin with http://, https:// or socks5://"
 
 
+_TEXT = Text()
+
+
+def _proxy(value: object) -> str | None:
+    return proxy_url(_TEXT(value), PROXY_SCHEMES, PROXY_REFUSAL)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TelegramSettings(Settings):
     """The settings that Telegram adds to the common ones."""
 
-    api_root: Root = Field(PUBLIC, description="root of the Bot API server")
-    proxy: str | None = Field(None, description="http://, https:// or socks5:// proxy for every request")
-    api_local: bool = Field(False, description="the Bot API server runs in local mode: files up to 2 GB")  # noqa: FBT003
-    link_preview: bool = Field(True, description="links in replies unfold into previews")  # noqa: FBT003
-    topics: bool = Field(False, description="switch topics in private chats on, for everybody who uses the bot")  # noqa: FBT003
-    drafts: bool = Field(False, description="show a turn's progress as a draft in private chats")  # noqa: FBT003
+    api_root: str = declare(PUBLIC, parse_root, "root of the Bot API server")
+    proxy: str | None = declare(None, Nullable(_proxy), "http://, https:// or socks5:// proxy for every request")
+    api_local: bool = declare(False, Flag(), "the Bot API server runs in local mode: files up to 2 GB")  # noqa: FBT003
+    link_preview: bool = declare(True, Flag(), "links in replies unfold into previews")  # noqa: FBT003
+    topics: bool = declare(False, Flag(), "switch topics in private chats on, for everybody who uses the bot")  # noqa: FBT003
+    drafts: bool = declare(False, Flag(), "show a turn's progress as a draft in private chats")  # noqa: FBT003
     # Bot API: 50 s at most; a longer poll is answered after 50 s anyway.
-    poll_timeout_s: int = Field(30, ge=0, le=50, description="length of a long poll")
+    poll_timeout_s: int = declare(30, Number(0, 50, whole=True), "length of a long poll")
 
-    @field_validator("proxy")
-    @classmethod
-    def _known_scheme(cls, url: str | None) -> str | None:
-        return None if url is None else proxy_url(url, PROXY_SCHEMES, PROXY_REFUSAL)
-
-    @model_validator(mode="after")
-    def _needs_own_server(self) -> TelegramSettings:
+    def check(self) -> None:
+        """Raise ValueError if values contradict each other."""
         if self.api_local and self.api_root == PUBLIC:
             raise ValueError("api_local: true needs api_root, the address of your own Bot API server in local mode")
-        return self
 
 
 def bot_id(token: str) -> str:

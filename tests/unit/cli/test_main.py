@@ -41,7 +41,7 @@ def test_a_verb_is_started_without_the_others() -> None:
         assert command.VERBS[verb] in modules
         assert (verb, modules & others) == (verb, set())
         if verb in {"serve", "hook"}:
-            assert modules & {"pydantic", "yaml", "anyio", "mcp"} == set()
+            assert modules & {"yaml", "anyio", "mcp"} == set()
 
 
 def test_the_version_needs_no_verb() -> None:

@@ -103,7 +103,7 @@ class Machine:
     def project(self, start: Sequence[str]) -> LocalProject:
         """The project, as the keeper knows it."""
         row, env = channel("telegram"), Environment("telegram", {"TELEGRAM_STATE_DIR": str(self.state)})
-        settings = load(row.settings, env).model_copy(update={"start": tuple(start)})
+        settings = replace(load(row.settings, env), start=tuple(start))
         return LocalProject(row, env, settings, TOKEN, self._hub.address, API, self.folder)
 
     @contextlib.asynccontextmanager

@@ -6,6 +6,7 @@ import logging
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from agent_channels.core.settings.config import Environment, Settings
+from agent_channels.core.settings.declared import InvalidValues
 from agent_channels.core.settings.validation import explain_problem
 from agent_channels.recipes.yt2pdf import upload as module
 from agent_channels.recipes.yt2pdf.delivery import reply_arguments
@@ -96,7 +98,7 @@ def test_a_failure_is_told(
 ) -> None:
     """In the store's words, without the keys."""
     with pytest.raises(UploadFailed, match=said) as caught:
-        upload(env, settings.model_copy(update=changes), ID, files)
+        upload(env, replace(settings, **changes), ID, files)
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in str(caught.value)
 
 
@@ -107,12 +109,12 @@ def test_a_failure_is_told(
 def test_the_setting_is_checked(given: str, right: bool) -> None:
     """A misspelt one is refused when the settings are read, not after the summary was made."""
     if right:
-        assert Settings(yt2pdf_s3=given).yt2pdf_s3 == given
+        assert Settings.of({"yt2pdf_s3": given}).yt2pdf_s3 == given
         return
-    with pytest.raises(ValueError, match="s3://bucket") as caught:
-        Settings(yt2pdf_s3=given)
-    (problem,) = caught.value.errors()  # type: ignore[attr-defined]
-    assert "s3://bucket" in explain_problem(problem, "setting", Settings.model_fields, {}, {})
+    with pytest.raises(InvalidValues, match="s3://bucket") as caught:
+        Settings.of({"yt2pdf_s3": given})
+    (problem,) = caught.value.problems
+    assert "s3://bucket" in explain_problem(problem, "setting", Settings.declared(), {}, {})
 
 
 def test_links_take_the_place_of_files(video: Video) -> None:

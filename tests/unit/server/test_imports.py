@@ -23,7 +23,6 @@ import agent_channels.core.doctor.examine
 found.append(libraries())
 print(json.dumps(found))
 """
-MODELS = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
 
 
 def test_a_server_imports_no_more_than_it_needs() -> None:
@@ -31,5 +30,5 @@ def test_a_server_imports_no_more_than_it_needs() -> None:
     ran = subprocess.run([sys.executable, "-c", STAGES], check=True, capture_output=True, text=True, timeout=60)
     greeting, serving, called = map(set, json.loads(ran.stdout))
     assert greeting == {"agent_channels"}
-    assert serving - greeting <= {"anyio", *MODELS}
+    assert serving - greeting <= {"anyio", "typing_extensions"}
     assert called == serving

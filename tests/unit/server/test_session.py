@@ -10,16 +10,12 @@ from typing import Any, cast
 
 import anyio
 import pytest
-from pydantic import BaseModel
 
 from agent_channels.core.server.protocol import CONNECTION_CLOSED, INTERNAL_ERROR, INVALID_REQUEST, McpConversation
 from agent_channels.core.server.session import CallResult, McpSession, Tool
 from agent_channels.core.server.stdin import LineTooLong, StdinLines
 from agent_channels.core.server.stdio import HostWriter
-
-
-class Arguments(BaseModel):
-    """No arguments."""
+from agent_channels.core.server.tools.arguments import Arguments
 
 
 class FakeHost:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from agent_channels.core.server.protocol import McpConversation
 from agent_channels.core.server.session import McpSession, Tool
+from agent_channels.core.server.tools.arguments import Arguments
 from agent_channels.core.server.tools.ask import AskArguments
 from agent_channels.core.server.tools.edit_message import EditArguments
 from agent_channels.core.server.tools.reply import ReplyArguments
@@ -80,34 +80,32 @@ async def test_long_and_many_names_are_cut() -> None:
         (WaitArguments, {}),
     ],
 )
-def test_what_is_empty_is_left_out(model: type[BaseModel], given: dict[str, Any], empty: object) -> None:
+def test_what_is_empty_is_left_out(model: type[Arguments], given: dict[str, Any], empty: object) -> None:
     """null, "" and [] in every optional argument are as if it were not there."""
-    filled = {name: empty for name, field in model.model_fields.items() if not field.is_required()}
+    filled = {name: empty for name, one in model.declared().items() if not one.required}
     if empty == []:
         # There it says something: the grid is taken away.
         filled = {name: value for name, value in filled.items() if (model, name) != (EditArguments, "buttons")}
-    assert model.model_validate({**filled, **given}) == model.model_validate(given)
+    assert model.of({**filled, **given}) == model.of(given)
 
 
 def test_the_empty_grid_of_an_edit_is_a_grid() -> None:
     """[] takes the grid away; null leaves it."""
     place = {"chat_id": "1", "message_id": "2", "text": "x"}
-    assert EditArguments.model_validate({**place, "buttons": []}).buttons == []
-    assert EditArguments.model_validate({**place, "buttons": None}).buttons is None
+    assert EditArguments.of({**place, "buttons": []}).buttons == ()
+    assert EditArguments.of({**place, "buttons": None}).buttons is None
 
 
 def test_numbers_and_arrays_may_be_texts() -> None:
     """Numbers and truth values as strings, ids as numbers, arrays as JSON, buttons with every field filled in."""
-    args = WaitArguments.model_validate(
-        {"timeout_s": "5", "limit": "3", "after": "7", "ack": '["a", 5]', "question": 9}
-    )
-    assert (args.timeout_s, args.limit, args.after, args.ack, args.question) == (5, 3, 7, ["a", "5"], "9")
+    args = WaitArguments.of({"timeout_s": "5", "limit": "3", "after": "7", "ack": '["a", 5]', "question": 9})
+    assert (args.timeout_s, args.limit, args.after, args.ack, args.question) == (5, 3, 7, ("a", "5"), "9")
     button = {"label": "Yes", "value": "", "style": None, "url": "", "copy": None}
-    asked = AskArguments.model_validate({"chat_id": 5.0, "text": "x", "buttons": [[button]], "multi": "true"})
+    asked = AskArguments.of({"chat_id": 5.0, "text": "x", "buttons": [[button]], "multi": "true"})
     assert (asked.chat_id, asked.multi) == ("5", True)
     (cell,) = asked.buttons[0] if asked.buttons else ()
     assert not isinstance(cell, str)
-    assert (cell.label, cell.value, cell.style, cell.url, cell.copies) == ("Yes", None, None, None, None)
+    assert (cell.label, cell.value, cell.style, cell.url, cell.copy) == ("Yes", None, None, None, None)
 
 
 @pytest.mark.parametrize(

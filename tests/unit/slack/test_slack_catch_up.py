@@ -73,7 +73,7 @@ def project(slack: SlackSandbox, ann: SlackPerson, room: SlackChannel) -> Projec
 @asynccontextmanager
 async def reading(slack: SlackSandbox, project: Project) -> AsyncIterator[None]:
     """A process that reads, for as long as the block lasts."""
-    settings = SlackSettings(app_token=slack.app_token, api_root=slack.root)  # type: ignore[arg-type]
+    settings = SlackSettings.of({"app_token": slack.app_token, "api_root": slack.root})
     async with SlackAdapter(settings, slack.token) as adapter:
         project.adapter = adapter
         await adapter.identify()
@@ -449,7 +449,7 @@ async def test_an_odd_envelope_costs_no_connection(slack: SlackSandbox, project:
 async def test_a_revoked_token_ends_the_reading(slack: SlackSandbox, project: Project) -> None:
     """A token that was revoked while missed messages were fetched is not one chat's fault."""
     slack.faults.add("flood", method="conversations.history", retry_after=1)
-    settings = SlackSettings(app_token=slack.app_token, api_root=slack.root)  # type: ignore[arg-type]
+    settings = SlackSettings.of({"app_token": slack.app_token, "api_root": slack.root})
     async with SlackAdapter(settings, slack.token) as adapter:
         await adapter.identify()
         listening = asyncio.create_task(adapter.listen(project))

@@ -25,7 +25,7 @@ async def test_nothing_is_offered_that_the_app_may_not_do(slack: SlackSandbox, s
     message = Message(
         chat=chat, message_id=sent["ts"], sender=sender, ts=datetime.now(UTC), text=sent["text"], addressed=True
     )
-    settings = SlackSettings(app_token=slack.app_token, api_root=slack.root)  # type: ignore[arg-type]
+    settings = SlackSettings.of({"app_token": slack.app_token, "api_root": slack.root})
     async with SlackAdapter(settings, slack.token) as adapter:
         await offer_deletion(adapter, Panels(store), message)
     (told,) = ann.inbox

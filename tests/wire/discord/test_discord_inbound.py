@@ -193,5 +193,5 @@ def test_the_invite_asks_for_no_more_than_is_used() -> None:
 def test_addresses_that_would_show_the_token_are_refused(name: str, value: str) -> None:
     """Plain connections to other machines, wrong schemes, and a proxy that could not be spoken through."""
     with pytest.raises(ValueError, match=name):
-        DiscordSettings.model_validate({name: value})
-    DiscordSettings.model_validate({"gateway_url": "ws://127.0.0.1:9/g", "api_root": "http://[::1]:8"})
+        DiscordSettings.of({name: value})
+    DiscordSettings.of({"gateway_url": "ws://127.0.0.1:9/g", "api_root": "http://[::1]:8"})

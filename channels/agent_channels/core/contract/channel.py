@@ -62,7 +62,7 @@ class Channel:
     preparation: Callable[[], str] | None = None
     """Return what set-up prints above the steps, to be pasted on the way."""
     secrets: tuple[Secret, ...] = ()
-    """What the settings hold besides the token that nobody may see, each a `SecretStr`."""
+    """What the settings hold besides the token that nobody may see, each a `SecretText`."""
     ids: str = r"-?[0-9]{1,20}"
     """The pattern of the ids of people, chats and threads."""
     person_ids: str = r"(?!0*$)[0-9]{1,20}"

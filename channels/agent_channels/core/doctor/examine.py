@@ -242,7 +242,7 @@ async def _remote_findings(channel: Channel, setup: Setup) -> dict[str, Finding]
     if setup.settings is None:
         return {}
     route = channel.route(setup.env, setup.settings)
-    default_route = channel.route(Environment(channel.name, {}), channel.settings.model_validate({}))
+    default_route = channel.route(Environment(channel.name, {}), channel.settings())
     blocking: dict[str, Callable[[], Finding]] = {
         "dns": partial(network.dns, setup, route),
         "ipv6": partial(network.ipv6, setup, route),

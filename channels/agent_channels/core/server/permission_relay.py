@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import MISSING, dataclass
 from functools import partial
 from pathlib import Path
 
 import anyio
-from pydantic import BaseModel, ConfigDict
 
 from agent_channels.core.buttons.card_content import permission_spec, preview_input
 from agent_channels.core.buttons.file_changes import READ_MAX
@@ -20,6 +20,7 @@ from agent_channels.core.host.process import host_keys
 from agent_channels.core.host.protocol import VERDICT
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.settings.declared import Declared, Text, declare
 from agent_channels.core.settings.paths import project_dir, state_dir
 from agent_channels.core.settings.policy import PolicyRule
 
@@ -32,16 +33,14 @@ LEASE_S = 15.0
 RENEW_EVERY_S = 5.0
 
 
-class PermissionRequest(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PermissionRequest(Declared):
     """What the host sends: a five-letter id, the tool, and up to 3,500 code points a field."""
 
-    # A plain model: with the SDK's own base the names would have to be camelCase.
-    model_config = ConfigDict(extra="ignore")
-
-    request_id: str
-    tool_name: str
-    description: str = ""
-    input_preview: str = ""
+    request_id: str = declare(MISSING, Text())
+    tool_name: str = declare(MISSING, Text())
+    description: str = declare("", Text())
+    input_preview: str = declare("", Text())
 
 
 class PermissionRelay:

@@ -12,7 +12,6 @@ from typing import Any
 
 import anyio
 import anyio.abc
-from pydantic import BaseModel, ValidationError
 
 from agent_channels.core import tracing
 from agent_channels.core.errors import ChannelError
@@ -35,8 +34,9 @@ from agent_channels.core.server.protocol import (
 )
 from agent_channels.core.server.stdin import LineTooLong, StdinLines
 from agent_channels.core.server.stdio import HostWriter, to_line
+from agent_channels.core.settings.declared import Declared, InvalidValues
 from agent_channels.core.settings.log_file import log_command
-from agent_channels.core.settings.validation import explain_problem, shorten_value, unknown_name
+from agent_channels.core.settings.validation import explain_problem, unknown_name
 
 __all__ = ["CallResult", "McpSession", "Tool"]
 
@@ -68,7 +68,7 @@ class Tool:
 
     name: str
     description: str
-    model: type[BaseModel]
+    model: type[Declared]
     handler: Handler
     read_only: bool = False
 
@@ -80,7 +80,7 @@ class McpSession:
         self,
         conversation: McpConversation,
         tools: Sequence[Tool],
-        notified: Mapping[str, tuple[type[BaseModel], Callable[[Any], Awaitable[None]]]],
+        notified: Mapping[str, tuple[type[Declared], Callable[[Any], Awaitable[None]]]],
         answer_hook: Callable[[object], str],
     ) -> None:
         """`notified`: a notification's method -> (model, handler); `answer_hook(arguments)` answers a hook's call."""
@@ -155,8 +155,8 @@ class McpSession:
         elif method in self._notified and self._conversation.open:
             model, handle = self._notified[method]
             try:
-                given = model.model_validate(params)
-            except ValidationError:
+                given = model.of({name: value for name, value in params.items() if name in model.declared()})
+            except InvalidValues:
                 logger.warning("dropped %r: its parameters are malformed", method)
                 return
             self._start(_contained, handle, given)
@@ -232,8 +232,8 @@ class McpSession:
             return _failed(f"there is no tool {name!r}; there are {', '.join(self.tools)}")
         known, ignored = _known_arguments(given, tool.model)
         try:
-            result = await tool.handler(tool.model.model_validate(known))
-        except ValidationError as error:
+            result = await tool.handler(tool.model.of(known))
+        except InvalidValues as error:
             return _failed(f"{name} was not run: {_explain(error, tool)}", *ignored)
         except ChannelError as error:
             return _failed(str(error), *ignored)
@@ -272,36 +272,14 @@ def _failed(*texts: str) -> tuple[dict[str, Any], CallResult]:
     return _result(*texts, failed=True), CallResult(texts[0])
 
 
-def _known_arguments(given: Mapping[str, Any], model: type[BaseModel]) -> tuple[dict[str, Any], list[str]]:
+def _known_arguments(given: Mapping[str, Any], model: type[Declared]) -> tuple[dict[str, Any], list[str]]:
     """Return the arguments that a tool takes, and what to say of the others, which are ignored."""
-    known = {name: value for name, value in given.items() if name in model.model_fields}
-    unknown = [unknown_name("argument", name, model.model_fields) for name in given if name not in known][:UNKNOWN_MAX]
+    declared = model.declared()
+    known = {name: value for name, value in given.items() if name in declared}
+    unknown = [unknown_name("argument", name, declared) for name in given if name not in known][:UNKNOWN_MAX]
     return known, [f"Ignored: {'; '.join(unknown)}"] if unknown else []
 
 
-_BUTTONS_SHAPE = (
-    'argument \'buttons\' must be rows of labels, such as [["Yes", "No"], ["Later"]], or of objects with label and '
-    "optionally value, style (primary, secondary, success, danger) and url"
-)
-
-
-def _explain_buttons(error: ValidationError) -> str:
-    """Return what is wrong with a grid, in a grid's words rather than the model's."""
-    problems = [p for p in error.errors(include_url=False) if p["loc"][0] == "buttons"]
-    # Every cell is tried as a label and as an object: for an object, the problem with its field says more.
-    problem = next((p for p in problems if p["type"] in {"extra_forbidden", "missing"}), problems[0])
-    place = [part for part in problem["loc"][1:] if isinstance(part, int)]
-    where = f" at row {place[0]}, column {place[1]}" if len(place) > 1 else ""
-    field = problem["loc"][-1]
-    reasons = {"extra_forbidden": f"{field!r} is not known", "missing": f"{field!r} is missing"}
-    return f"{_BUTTONS_SHAPE}; here{where}: {reasons.get(problem['type'], shorten_value(problem.get('input')))}"
-
-
-def _explain(error: ValidationError, tool: Tool) -> str:
-    sentences = []
-    for problem in error.errors(include_url=False)[:5]:
-        if problem["loc"][:1] == ("buttons",) and "buttons" in tool.model.model_fields:
-            sentences.append(_explain_buttons(error))
-            break
-        sentences.append(explain_problem(problem, "argument", tool.model.model_fields))
-    return "; ".join(sentences)
+def _explain(error: InvalidValues, tool: Tool) -> str:
+    declared = tool.model.declared()
+    return "; ".join(explain_problem(problem, "argument", declared) for problem in error.problems[:5])

@@ -6,31 +6,33 @@ nearest known one, since a misspelt setting that is silently ignored is worse th
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import os
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
-
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.config_file import parse_config
+from agent_channels.core.settings.declared import (
+    Declaration,
+    Declared,
+    Flag,
+    InvalidValues,
+    ListOf,
+    Nullable,
+    Number,
+    OneOf,
+    SecretText,
+    Text,
+    declare,
+)
 from agent_channels.core.settings.hook_settings import HookSettings
 from agent_channels.core.settings.network import check_host, is_loopback
 from agent_channels.core.settings.paths import env_value, state_dir
@@ -47,11 +49,12 @@ __all__ = [
     "Language",
     "Mode",
     "Progress",
-    "Root",
     "Secrets",
     "Settings",
     "config_values",
     "load",
+    "parse_root",
+    "parse_secret",
     "renamed_settings",
     "safe_root",
 ]
@@ -69,7 +72,7 @@ AnySettings = TypeVar("AnySettings", bound="Settings")
 # Old names of settings and their current ones; a file that uses an old name keeps working.
 RENAMED = {"told_after_s": "wait_notice_after_s", "marks": "receipts", "relay": "permission_relay"}
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._-]+)*/?")
-_HOOK_FIELDS = {declared.name: declared for declared in dataclasses.fields(HookSettings)}
+_TEXT = Text()
 
 
 def safe_root(url: str) -> str:
@@ -89,138 +92,154 @@ def safe_root(url: str) -> str:
     return url.rstrip("/")
 
 
-Root = Annotated[str, AfterValidator(safe_root)]
-"""The root of an HTTP API that the token may be sent to."""
+def parse_root(value: object) -> str:
+    """Return the root of an HTTP API that the token may be sent to. Raises ValueError."""
+    return safe_root(_TEXT(value))
 
 
-def _of_hooks(name: str) -> Any:
-    declared = _HOOK_FIELDS[name]
-    return Field(declared.default, description=declared.metadata["description"])
+def parse_secret(value: object) -> SecretText:
+    """Return what nobody may see. Raises ValueError."""
+    return SecretText(_TEXT(value))
 
 
-class Settings(BaseModel):
+def _path(value: object) -> Path:
+    return Path(_TEXT(value))
+
+
+def _bucket(value: object) -> str:
+    text = _TEXT(value)
+    if text and not _BUCKET.fullmatch(text):
+        raise ValueError("it must be s3://bucket or s3://bucket/folder")
+    return text
+
+
+def _transcriber(value: object) -> str | None:
+    command = _TEXT(value)
+    if not command:
+        return None
+    # Split as it will be when it runs, so an unclosed quotation mark is refused here.
+    words = shlex.split(command)
+    if words[0].partition(":")[0] != "local" and "{path}" not in command:
+        raise ValueError("it must be local, local:MODEL, or a command with {path} where the file's path goes")
+    return command
+
+
+_HOOKS = {name: declare(one.default, one.parse, one.description) for name, one in HookSettings.declared().items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Declared):
     """What `config.yaml` may hold for every channel. Durations end in their unit; sizes are in MB."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mode: Mode = Field("auto", description="how messages reach the agent; auto finds it out")
-    claim: Claim = Field("auto", description="when this server may read the bot: auto, always or never")
-    language: Language = _of_hooks("language")
-    grace_s: float = Field(0.25, ge=0, le=30, description="pause after the handshake before the bot is read")
-    typing_cap_s: float = Field(120, ge=0, le=3600, description="longest time `typing` is shown; 0: never")
-    panel_ttl_h: float = Field(168, gt=0, le=8760, description="hours after which an unanswered button grid expires")
-    rate_wait_s: float = Field(30, ge=0, le=600, description="longest wait for rate limits inside one reply")
-    wait_notice_after_s: float = Field(
-        300, ge=0, description="seconds after which a person is told that a message waits; 0: never"
+    mode: Mode = declare("auto", OneOf(*get_args(Mode)), "how messages reach the agent; auto finds it out")
+    claim: Claim = declare("auto", OneOf(*get_args(Claim)), "when this server may read the bot: auto, always or never")
+    language: Language = _HOOKS["language"]
+    grace_s: float = declare(0.25, Number(0, 30), "pause after the handshake before the bot is read")
+    typing_cap_s: float = declare(120, Number(0, 3600), "longest time `typing` is shown; 0: never")
+    panel_ttl_h: float = declare(
+        168, Number(0, 8760, above=True), "hours after which an unanswered button grid expires"
     )
-    escalate_after_s: float = _of_hooks("escalate_after_s")
-    hook_bound_s: float = _of_hooks("hook_bound_s")
-    stop_wait_s: float = _of_hooks("stop_wait_s")
-    stop_cap: int = _of_hooks("stop_cap")
-    call_s: float | None = Field(
-        None, ge=1, le=3600, description="longest time one tool call waits; unset: what the agent host is known to take"
+    rate_wait_s: float = declare(30, Number(0, 600), "longest wait for rate limits inside one reply")
+    wait_notice_after_s: float = declare(
+        300, Number(0), "seconds after which a person is told that a message waits; 0: never"
     )
-    result_max: int | None = Field(
+    escalate_after_s: float = _HOOKS["escalate_after_s"]
+    hook_bound_s: float = _HOOKS["hook_bound_s"]
+    stop_wait_s: float = _HOOKS["stop_wait_s"]
+    stop_cap: int = _HOOKS["stop_cap"]
+    call_s: float | None = declare(
         None,
-        ge=1000,
-        le=100_000,
-        description="most characters of one tool result; unset: what the agent host is known to take",
+        Nullable(Number(1, 3600)),
+        "longest time one tool call waits; unset: what the agent host is known to take",
     )
-    policy: tuple[PolicyRule, ...] = _of_hooks("policy")
-    permission_relay: bool = Field(
-        True,  # noqa: FBT003
-        description="ask approvers in chat when the host asks for a permission",
+    result_max: int | None = declare(
+        None,
+        Nullable(Number(1000, 100_000, whole=True)),
+        "most characters of one tool result; unset: what the agent host is known to take",
     )
-    progress: Progress = Field("on", description="what people see of a turn: off, brief, on or verbose; /progress")
-    progress_after_s: float = Field(5, ge=0, le=3600, description="seconds after which a turn shows its progress")
-    rich: Rich = Field("auto", description="wide tables, task lists and long output as rich messages: auto, off; /rich")
-    answers: Forwarding = Field(
+    policy: tuple[PolicyRule, ...] = _HOOKS["policy"]
+    permission_relay: bool = declare(True, Flag(), "ask approvers in chat when the host asks for a permission")  # noqa: FBT003
+    progress: Progress = declare(
+        "on", OneOf(*get_args(Progress)), "what people see of a turn: off, brief, on or verbose; /progress"
+    )
+    progress_after_s: float = declare(5, Number(0, 3600), "seconds after which a turn shows its progress")
+    rich: Rich = declare(
+        "auto", OneOf(*get_args(Rich)), "wide tables, task lists and long output as rich messages: auto, off; /rich"
+    )
+    answers: Forwarding = declare(
         "auto",
-        description="what was answered at the terminal only: forward it, offer it, off; auto: offer it in groups",
+        OneOf(*get_args(Forwarding)),
+        "what was answered at the terminal only: forward it, offer it, off; auto: offer it in groups",
     )
-    secrets: Secrets = Field(
+    secrets: Secrets = declare(
         "mask",
-        description="passwords and keys in what the agent sends: mask them, ask an approver first, block it, off",
+        OneOf(*get_args(Secrets)),
+        "passwords and keys in what the agent sends: mask them, ask an approver first, block it, off",
     )
-    receipts: bool = Field(True, description="react to a message once it is received and stored")  # noqa: FBT003
-    file_above: int = Field(8000, ge=200, description="length above which `as_file: auto` sends a text as a file")
-    keep_days: float = Field(30, gt=0, description="days that answered messages, sends and downloads are kept")
-    keep_rows: int = Field(20_000, ge=100, description="most answered messages that are kept")
-    history_days: float = Field(90, gt=0, description="days that the history is kept for fetch_messages and exports")
-    send_roots: tuple[Path, ...] = Field((), description="further folders whose files may be sent")
-    ipv4: bool | None = Field(None, description="true: connect over IPv4 only; otherwise IPv6 and IPv4 are raced")
-    group_context: int = Field(0, ge=0, le=50, description="last messages to others that come with one to the bot")
-    transcribe: str | None = Field(None, description="command that transcribes a voice note, with {path}; or local")
-    transcribe_s: float = Field(120, ge=1, le=3600, description="longest time for transcribing one voice note")
-    hub: SecretStr | None = Field(
-        None, description="share the bot's reading among projects: local, or postgresql://user@host/database"
+    receipts: bool = declare(True, Flag(), "react to a message once it is received and stored")  # noqa: FBT003
+    file_above: int = declare(
+        8000, Number(200, whole=True), "length above which `as_file: auto` sends a text as a file"
     )
-    hub_keep_h: float = Field(72, gt=0, description="hours that the hub keeps what its projects have taken over")
-    hub_lease_s: float = Field(
-        15, ge=2, le=300, description="seconds after which another machine reads, when the one that reads is gone"
+    keep_days: float = declare(30, Number(0, above=True), "days that answered messages, sends and downloads are kept")
+    keep_rows: int = declare(20_000, Number(100, whole=True), "most answered messages that are kept")
+    history_days: float = declare(
+        90, Number(0, above=True), "days that the history is kept for fetch_messages and exports"
     )
-    start: tuple[str, ...] | None = Field(
-        None, description="command that an approver may have started here from the chat, such as claude; off by default"
+    send_roots: tuple[Path, ...] = declare((), ListOf(_path), "further folders whose files may be sent")
+    ipv4: bool | None = declare(
+        None, Nullable(Flag()), "true: connect over IPv4 only; otherwise IPv6 and IPv4 are raced"
     )
-    start_mode: StartMode = Field(
-        "default", description="permission mode of a claude that is started so: default, acceptEdits, plan, dontAsk"
+    group_context: int = declare(0, Number(0, 50, whole=True), "last messages to others that come with one to the bot")
+    transcribe: str | None = declare(
+        None, Nullable(_transcriber), "command that transcribes a voice note, with {path}; or local"
     )
-    yt2pdf: bool = Field(
+    transcribe_s: float = declare(120, Number(1, 3600), "longest time for transcribing one voice note")
+    hub: SecretText | None = declare(
+        None,
+        Nullable(parse_secret),
+        "share the bot's reading among projects: local, or postgresql://user@host/database",
+    )
+    hub_keep_h: float = declare(72, Number(0, above=True), "hours that the hub keeps what its projects have taken over")
+    hub_lease_s: float = declare(
+        15, Number(2, 300), "seconds after which another machine reads, when the one that reads is gone"
+    )
+    start: tuple[str, ...] | None = declare(
+        None,
+        checked_start,
+        "command that an approver may have started here from the chat, such as claude; off by default",
+    )
+    start_mode: StartMode = declare(
+        "default",
+        OneOf(*get_args(StartMode)),
+        "permission mode of a claude that is started so: default, acceptEdits, plan, dontAsk",
+    )
+    yt2pdf: bool = declare(
         False,  # noqa: FBT003
-        description="offer /yt2pdf, and a button under links to videos; it takes the extra [yt2pdf]",
+        Flag(),
+        "offer /yt2pdf, and a button under links to videos; it takes the extra [yt2pdf]",
     )
-    yt2pdf_cookies: Path | None = Field(
-        None, description="a browser's cookies.txt, for videos that are shown to those who signed in only"
+    yt2pdf_cookies: Path | None = declare(
+        None, Nullable(_path), "a browser's cookies.txt, for videos that are shown to those who signed in only"
     )
-    yt2pdf_s3: str | None = Field(
-        None, description="s3://bucket or s3://bucket/folder: PDFs go there, and people get links; extra [yt2pdf-s3]"
+    yt2pdf_s3: str | None = declare(
+        None,
+        Nullable(_bucket),
+        "s3://bucket or s3://bucket/folder: PDFs go there, and people get links; extra [yt2pdf-s3]",
     )
-    yt2pdf_s3_endpoint: Root | None = Field(None, description="address of an S3 service other than Amazon's")
-    yt2pdf_s3_days: float = Field(7, gt=0, le=7, description="days that the links to PDFs work")
-    files_quota_mb: int = Field(1024, ge=1, description="size of STATE_DIR/files above which the oldest are deleted")
+    yt2pdf_s3_endpoint: str | None = declare(None, Nullable(parse_root), "address of an S3 service other than Amazon's")
+    yt2pdf_s3_days: float = declare(7, Number(0, 7, above=True), "days that the links to PDFs work")
+    files_quota_mb: int = declare(
+        1024, Number(1, whole=True), "size of STATE_DIR/files above which the oldest are deleted"
+    )
 
-    @field_validator(*_HOOK_FIELDS, mode="before")
     @classmethod
-    def _as_in_hooks(cls, value: object, info: ValidationInfo) -> object:
-        return _HOOK_FIELDS[str(info.field_name)].metadata["parse"](value)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _without_zero_bytes(cls, value: object) -> object:
+    def checked(cls, declaration: Declaration, value: object) -> Any:
+        """Return what is used for a value. Raises ValueError saying what would be right."""
         # The system takes none, in paths and in commands.
         for text in value if isinstance(value, list | tuple) else [value]:
             if isinstance(text, str) and "\0" in text:
                 raise ValueError("it must not hold a zero byte")
-        return value
-
-    @field_validator("progress", "answers", "rich", "secrets", mode="before")
-    @classmethod
-    def _as_a_word(cls, value: object) -> object:
-        # YAML reads an unquoted on or off as a truth value.
-        return ("on" if value else "off") if isinstance(value, bool) else value
-
-    @field_validator("start", mode="before")
-    @classmethod
-    def _a_host(cls, setting: object) -> tuple[str, ...] | None:
-        return checked_start(setting)
-
-    @field_validator("yt2pdf_s3")
-    @classmethod
-    def _a_bucket(cls, setting: str | None) -> str | None:
-        if setting and not _BUCKET.fullmatch(setting):
-            raise ValueError("it must be s3://bucket or s3://bucket/folder")
-        return setting
-
-    @field_validator("transcribe")
-    @classmethod
-    def _a_command(cls, setting: str | None) -> str | None:
-        if not setting:
-            return None
-        # Split as it will be when it runs, so an unclosed quotation mark is refused here.
-        words = shlex.split(setting)
-        if words[0].partition(":")[0] != "local" and "{path}" not in setting:
-            raise ValueError("it must be local, local:MODEL, or a command with {path} where the file's path goes")
-        return setting
+        return super().checked(declaration, value)
 
 
 def _is_no_variable(line: Any) -> bool:
@@ -321,20 +340,21 @@ def load(model: type[AnySettings], env: Environment) -> AnySettings:
     """
     path = env.config_file
     values, variables = config_values(env), {}
-    for key in model.model_fields:
+    known, of_all = model.declared(), Settings.declared()
+    for key in known:
         prefix = "CHANNELS" if key in {"mode", "claim", "hub"} else env.channel.upper()
-        if key in Settings.model_fields and prefix != "CHANNELS":
+        if key in of_all and prefix != "CHANNELS":
             continue
         if given := env.get(f"{prefix}_{key.upper()}"):
             values[key], variables[key] = given, f"{prefix}_{key.upper()}"
     try:
-        return model.model_validate(values)
-    except ValidationError as error:
+        return model.of(values)
+    except InvalidValues as error:
         written = _read(path)
         sentences = []
-        for problem in error.errors(include_url=False):
-            variable = variables.get(str(problem["loc"][0])) if problem["loc"] else None
-            explained = explain_problem(problem, "setting", model.model_fields, RENAMED, written)
+        for problem in error.problems:
+            variable = variables.get(problem.name.partition(".")[0])
+            explained = explain_problem(problem, "setting", known, RENAMED, written)
             if variable:
                 explained = sentence("{problem} (set by {variable})", problem=explained, variable=variable)
             sentences.append(explained)

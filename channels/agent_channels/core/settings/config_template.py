@@ -15,10 +15,10 @@ def config_template(model: type[Settings], title: str, *, language: str = "en") 
     `title` is the platform's name for people.
     """
     lines = [f"# Settings of the {title} channel. Nothing is set here: remove the # before a name to change it.", ""]
-    for name, field in model.model_fields.items():
-        value = language if name == "language" else field.default
-        sign = "#" if value == field.default else ""
-        lines += [f"# {field.description}", f"{sign}{name}: {as_yaml(value)}", ""]
+    for name, one in model.declared().items():
+        value = language if name == "language" else one.default
+        sign = "#" if value == one.default else ""
+        lines += [f"# {one.description}", f"{sign}{name}: {as_yaml(value)}", ""]
     return "\n".join(lines)
 
 

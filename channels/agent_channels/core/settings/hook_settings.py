@@ -1,63 +1,37 @@
-"""The settings that the host's hooks obey, declared without pydantic: a hook starts at every turn and must be quick.
+"""The settings that the host's hooks obey, apart from all others: a hook starts at every turn and must be quick.
 
-`Settings` (config.py) takes these fields from here, so a hook and the server accept the same values and refuse the
-others in the same words.
+`Settings` (config.py) takes them from here, so a hook and the server accept the same values and refuse the others in
+the same words.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.messages import LANGUAGES
 from agent_channels.core.settings.config_file import parse_config
+from agent_channels.core.settings.declared import Declared, Number, OneOf, declare
 from agent_channels.core.settings.policy import PolicyRule, parse_policy, unreadable_policy
 from agent_channels.core.settings.state_folder import read_state_file
 from agent_channels.core.settings.validation import invalid_value
 
 __all__ = ["HookSettings", "load_hook_settings"]
 
-
-def _declare(default: Any, parse: Callable[[object], Any], description: str) -> Any:
-    """Return a field; `parse` returns the value to use, or raises ValueError saying what would be right."""
-    return field(default=default, metadata={"parse": parse, "description": description})
+_LANGUAGES = " or ".join(LANGUAGES)
 
 
-def _number(minimum: float, maximum: float = math.inf, *, whole: bool = False) -> Callable[[object], float]:
-    allowed = f"of at least {minimum:g}" if maximum == math.inf else f"from {minimum:g} to {maximum:g}"
-
-    def parse(value: object) -> float:
-        try:
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
-            number = math.nan
-        if not minimum <= number <= maximum or (whole and not number.is_integer()):
-            raise ValueError(f"it must be a {'whole ' if whole else ''}number {allowed}")
-        return int(number) if whole else number
-
-    return parse
-
-
-def _language(value: object) -> str:
-    if not isinstance(value, str) or value not in LANGUAGES:
-        raise ValueError(f"it must be {' or '.join(LANGUAGES)}")
-    return value
-
-
-@dataclass(frozen=True, slots=True)
-class HookSettings:
+@dataclass(frozen=True, kw_only=True)
+class HookSettings(Declared):
     """What a hook reads from config.yaml. Durations are in seconds."""
 
-    language: str = _declare("en", _language, f"language in which people are told things: {' or '.join(LANGUAGES)}")
-    escalate_after_s: float = _declare(15, _number(1), "seconds without an answer after which the next mode is tried")
-    hook_bound_s: float = _declare(300, _number(1, 3600), "longest time a permission or question hook waits")
-    stop_wait_s: float = _declare(0, _number(0, 3600), "seconds the Stop hook waits for the next message")
-    policy: tuple[PolicyRule, ...] = _declare((), parse_policy, "rules for permissions: allow, deny or ask, in order")
-    stop_cap: int = _declare(8, _number(0, 100, whole=True), "most turns in a row that the Stop hook lets go on")
+    language: str = declare("en", OneOf(*LANGUAGES), f"language in which people are told things: {_LANGUAGES}")
+    escalate_after_s: float = declare(15, Number(1), "seconds without an answer after which the next mode is tried")
+    hook_bound_s: float = declare(300, Number(1, 3600), "longest time a permission or question hook waits")
+    stop_wait_s: float = declare(0, Number(0, 3600), "seconds the Stop hook waits for the next message")
+    policy: tuple[PolicyRule, ...] = declare((), parse_policy, "rules for permissions: allow, deny or ask, in order")
+    stop_cap: int = declare(8, Number(0, 100, whole=True), "most turns in a row that the Stop hook lets go on")
 
 
 def load_hook_settings(path: Path) -> tuple[HookSettings, list[str]]:
@@ -66,7 +40,7 @@ def load_hook_settings(path: Path) -> tuple[HookSettings, list[str]]:
     Such a value counts as unset, except for rules: these might deny, so nothing is allowed then. Never raises. Names
     that no hook obeys are left to the server, which knows them all.
     """
-    declared = {setting.name: setting.metadata["parse"] for setting in fields(HookSettings)}
+    declared = HookSettings.declared()
     text = None
     try:
         text = read_state_file(path)
@@ -78,7 +52,7 @@ def load_hook_settings(path: Path) -> tuple[HookSettings, list[str]]:
     valid, problems = {}, []
     for name in declared.keys() & values.keys():
         try:
-            valid[name] = declared[name](values[name])
+            valid[name] = declared[name].parse(values[name])
         except ValueError as error:
             problem = f"{path}: {invalid_value('setting', name, values[name], str(error))}"
             if name == "policy":

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from agent_channels.core.i18n.sentences import joined, sentence
+from agent_channels.core.settings.declared import InvalidValue
 from agent_channels.core.settings.network import shown_url
 from agent_channels.core.text.nearest import nearest
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 __all__ = ["explain_problem", "invalid_value", "json_kind", "shorten_value", "unknown_name"]
 
@@ -20,35 +17,33 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def explain_problem(
-    problem: ErrorDetails,
+    problem: InvalidValue,
     kind: str,
     known: Collection[str],
     renamed: Mapping[str, str] = _NONE,
     written: Collection[str] = (),
 ) -> str:
-    """Return one of a `ValidationError`'s errors as a sentence.
+    """Return what is wrong with a value as a sentence.
 
-    `kind` is the word for the model's fields, such as "setting"; `known` are their names. `renamed` maps old names that
-    are still accepted to names in `known`; those of them in `written` are what the person wrote, and are named too.
+    `kind` is the word for what the names are of, such as "setting"; `known` are the names that there are. `renamed`
+    maps old ones that are still accepted to those; of them, those in `written` are what the person wrote, and are named
+    too.
     """
-    name = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "extra_forbidden" and name not in known:
+    name, value = problem.name, problem.value
+    if problem.kind == "unknown":
         return unknown_name(kind, name, known, renamed)
-    if problem["type"] == "missing" and name in known:
+    if problem.kind == "missing":
         return sentence("{kind} {name!r} is missing", kind=kind, name=name)
-    reason = problem["msg"].removeprefix("Value error, ")
-    reason = reason[:1].lower() + reason[1:]
     if not name:
         # About several fields together; the reason says which.
-        return reason
-    value = problem.get("input")
+        return problem.reason
     # A password in a URL is nobody's business.
     value = shown_url(value) if isinstance(value, str) and "://" in value else value
     for old in written:
         if renamed.get(old) == name:
-            invalid = invalid_value(kind, old, value, reason)
+            invalid = invalid_value(kind, old, value, problem.reason)
             return sentence("{problem} (its new name is {name!r})", problem=invalid, name=name)
-    return invalid_value(kind, name, value, reason)
+    return invalid_value(kind, name, value, problem.reason)
 
 
 def unknown_name(kind: str, name: str, known: Collection[str], renamed: Mapping[str, str] = _NONE) -> str:

@@ -33,7 +33,7 @@ def hub_address(settings: Settings, env: Environment) -> HubAddress | None:
     """Return where the hub is; None if the bot is not shared. Raises `ConfigError`, which never shows the password."""
     if settings.hub is None:
         return None
-    text = settings.hub.get_secret_value()
+    text = settings.hub.value
     if has_password(text) and env.get("CHANNELS_HUB") is None:
         raise ConfigError(
             sentence(

@@ -2,131 +2,171 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from typing import Any, ClassVar, Literal, Self
 
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.log import redact
+from agent_channels.core.settings.declared import (
+    Declared,
+    InvalidValue,
+    InvalidValues,
+    ListOf,
+    Nullable,
+    OneOf,
+    Text,
+    declare,
+    parse_json,
+)
+from agent_channels.core.settings.validation import shorten_value
 
-__all__ = ["Arguments", "ButtonArgument", "Buttons", "Format", "Id", "Ids", "Paths", "to_grid"]
+__all__ = [
+    "BUTTONS",
+    "BUTTON_ROWS",
+    "FORMAT",
+    "FORMATS",
+    "ID",
+    "IDS",
+    "Arguments",
+    "ButtonArgument",
+    "Buttons",
+    "to_grid",
+]
+
+Buttons = tuple[tuple["str | ButtonArgument", ...], ...]
+BUTTONS = 'rows of labels, [["Yes","No"],["Later"]], or of {label, value?, style?, url?, copy?}; copy: a text to copy'
+FORMATS = "markdown (default), text, or the platform's own: see the tool's description"
+_TEXT = Text()
 
 
-def _to_id(value: object) -> object:
-    # Some clients send ids as numbers; a boolean is a mistake even though it is a number in Python.
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+@dataclass(frozen=True, kw_only=True)
+class Arguments(Declared):
+    """A tool's arguments."""
 
-
-def _to_array(value: object) -> object:
-    # Some clients send an array as its JSON text.
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-
-
-class Arguments(BaseModel):
-    """A tool's arguments: the model is the schema an agent sees and the value the tool gets."""
-
-    # Built at the first call: a start waits for none of them.
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-    # Optional arguments with the empty value that says something there.
+    # Nullable arguments with the empty value that says something there.
     empty_means: ClassVar[Mapping[str, object]] = MappingProxyType({})
 
-    @model_validator(mode="before")
     @classmethod
-    def _without_empty(cls, given: object) -> object:
-        """Drop what a model fills in for an argument that it leaves out: null, and an empty text or list."""
-        if not isinstance(given, dict):
-            return given
-        required = {field.alias or name for name, field in cls.model_fields.items() if field.is_required()}
-        return {
-            name: value
-            for name, value in given.items()
-            if value is not None and (name in required or value not in ("", []) or cls.empty_means.get(name) == value)
-        }
+    def of(cls, values: Mapping[str, object]) -> Self:
+        """Return the arguments that an agent gave. Raises `InvalidValues`.
+
+        What a model fills in for one that it leaves out is as if it were not there: null, and an empty text or list.
+        """
+        declared = cls.declared()
+        return super().of(
+            {
+                name: value
+                for name, value in values.items()
+                if value is not None
+                and (
+                    (name in declared and declared[name].required)
+                    or value not in ("", [])
+                    or cls.empty_means.get(name) == value
+                )
+            }
+        )
 
 
+@dataclass(frozen=True, kw_only=True)
 class ButtonArgument(Arguments):
     """A button with more than a label."""
 
     # Refused: a text to copy was meant.
     empty_means = MappingProxyType({"copy": ""})
 
-    label: str
-    value: str | None = Field(None, description="what comes back as button_value; default: the label")
-    style: Literal["primary", "secondary", "success", "danger"] | None = None
-    url: str | None = Field(None, description="opens a page instead of coming back as a tap")
-    # Not `copy`, which is a method of every model.
-    copies: str | None = Field(None, alias="copy", description="copies this text instead of coming back as a tap")
+    label: str = declare(MISSING, _TEXT)
+    value: str | None = declare(None, Nullable(_TEXT))
+    style: Literal["primary", "secondary", "success", "danger"] | None = declare(
+        None, Nullable(OneOf("primary", "secondary", "success", "danger"))
+    )
+    url: str | None = declare(None, Nullable(_TEXT))
+    copy: str | None = declare(None, Nullable(_TEXT))
 
 
-Id = Annotated[str, BeforeValidator(_to_id), Field(min_length=1, max_length=64), WithJsonSchema({"type": "string"})]
-Ids = Annotated[list[Id], BeforeValidator(_to_array)]
-Paths = Annotated[list[str], BeforeValidator(_to_array)]
-Format = Annotated[
-    str, Field(description="markdown (default), text, or the platform's own: see the tool's description", max_length=32)
-]
-_BUTTONS = 'rows of labels, [["Yes","No"],["Later"]], or of {label, value?, style?, url?, copy?}; copy: a text to copy'
-_TEXT_OR_NULL = {"anyOf": [{"type": "string"}, {"type": "null"}]}
-Buttons = Annotated[
-    list[list[str | ButtonArgument]] | None,
-    BeforeValidator(_to_array),
-    Field(description=_BUTTONS),
-    # Written out: the schema that the model gives costs the agent three times as much context.
-    WithJsonSchema(
-        {
-            "type": "array",
-            "items": {
-                "type": "array",
-                "items": {
-                    "anyOf": [
-                        {"type": "string"},
-                        {
-                            "type": "object",
-                            "properties": {
-                                "label": {"type": "string"},
-                                "value": _TEXT_OR_NULL,
-                                "style": {
-                                    "anyOf": [
-                                        {"type": "string", "enum": ["primary", "secondary", "success", "danger"]},
-                                        {"type": "null"},
-                                    ]
-                                },
-                                "url": _TEXT_OR_NULL,
-                                "copy": _TEXT_OR_NULL,
-                            },
-                            "required": ["label"],
-                            "additionalProperties": False,
-                        },
-                    ]
-                },
-            },
-            "description": _BUTTONS,
+class _Id(Text):
+    """An id; some clients send it as a number."""
+
+    def __call__(self, value: object) -> str:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        # A boolean is a mistake even though it is a number in Python.
+        return super().__call__(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+
+
+class WrongButtonsError(ValueError):
+    """Says what is wrong with a grid, in a grid's words."""
+
+
+class _ButtonRows:
+    """Rows of labels and buttons, which may be written as JSON."""
+
+    shape = (
+        'argument \'buttons\' must be rows of labels, such as [["Yes", "No"], ["Later"]], or of objects with label and '
+        "optionally value, style (primary, secondary, success, danger) and url"
+    )
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The rows in JSON Schema."""
+        button = {
+            "additionalProperties": False,
+            "properties": {name: one.parse.schema for name, one in ButtonArgument.declared().items()},  # type: ignore[attr-defined]
+            "required": ["label"],
+            "type": "object",
         }
-    ),
-]
+        return {
+            "items": {"items": {"anyOf": [{"type": "string"}, button]}, "type": "array"},
+            "type": "array",
+        }
+
+    def __call__(self, value: object) -> Buttons:
+        rows = parse_json(value)
+        if not isinstance(rows, list):
+            raise WrongButtonsError(f"{self.shape}; here: {shorten_value(rows)}")
+        for row in rows:
+            if not isinstance(row, list):
+                raise WrongButtonsError(f"{self.shape}; here: {shorten_value(row)}")
+        return tuple(
+            tuple(self._cell(cell, f" at row {number}, column {at}") for at, cell in enumerate(row))
+            for number, row in enumerate(rows)
+        )
+
+    def _cell(self, cell: object, where: str) -> str | ButtonArgument:
+        try:
+            return ButtonArgument.of(cell) if isinstance(cell, dict) else _TEXT(cell)
+        except InvalidValues as error:
+            what = _what_is_wrong(error.problems)
+        except ValueError:
+            what = shorten_value(cell)
+        raise WrongButtonsError(f"{self.shape}; here{where}: {what}")
 
 
-def to_grid(buttons: Sequence[Sequence[str | ButtonArgument]] | None) -> Grid | None:
+def _what_is_wrong(problems: Sequence[InvalidValue]) -> str:
+    # A field that nobody knows says more than one that is missing because of it.
+    problem = max(problems, key=lambda one: ("wrong", "missing", "unknown").index(one.kind))
+    if problem.kind == "wrong":
+        return shorten_value(problem.value)
+    return f"{problem.name!r} is {'not known' if problem.kind == 'unknown' else 'missing'}"
+
+
+ID, FORMAT, BUTTON_ROWS = _Id(1, 64), Text(most=32), _ButtonRows()
+IDS = ListOf(ID)
+
+
+def to_grid(rows: Sequence[Sequence[str | ButtonArgument]] | None) -> Grid | None:
     """Return the grid of an argument without its empty rows; None if it was left out or empty.
 
     A grid is kept until long after it was sent, so it holds no credential from the beginning.
     """
-    if not buttons:
+    if not rows:
         return None
-    return tuple(tuple(map(_to_button, row)) for row in buttons if row)
+    return tuple(tuple(map(_to_button, row)) for row in rows if row)
 
 
 def _to_button(given: str | ButtonArgument) -> Button:
     if isinstance(given, str):
         return Button(redact(given))
     value = None if given.value is None else redact(given.value)
-    return Button(redact(given.label), value, given.style, given.url, copy=given.copies)
+    return Button(redact(given.label), value, given.style, given.url, copy=given.copy)

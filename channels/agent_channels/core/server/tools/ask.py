@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import MISSING, dataclass
 from typing import Any
 
 import anyio
-from pydantic import Field
 
 from agent_channels.core.buttons.prompt_spec import Prompt, PromptSpec
 from agent_channels.core.contract.outgoing import Grid
@@ -19,7 +19,18 @@ from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.server.current_runtime import CurrentRuntime
 from agent_channels.core.server.session import CallResult
-from agent_channels.core.server.tools.arguments import Arguments, Buttons, Format, Id, Ids, to_grid
+from agent_channels.core.server.tools.arguments import (
+    BUTTON_ROWS,
+    BUTTONS,
+    FORMAT,
+    FORMATS,
+    ID,
+    IDS,
+    Arguments,
+    Buttons,
+    to_grid,
+)
+from agent_channels.core.settings.declared import Flag, Nullable, Number, Text, declare
 from agent_channels.core.text.times import epoch_iso
 
 __all__ = [
@@ -44,18 +55,21 @@ DESCRIPTION = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class AskArguments(Arguments):
     """Arguments of `ask`."""
 
-    chat_id: Id
-    text: str = Field(min_length=1, max_length=200_000)
-    buttons: Buttons
-    timeout_s: float = Field(300, ge=1, le=3600, description="seconds until the question is closed")
-    multi: bool = Field(False, description="several choices, then Done")  # noqa: FBT003
-    other: bool = Field(False, description="free text is an answer too")  # noqa: FBT003
-    format: Format = ""
-    thread_id: Id | None = None
-    tappers: Ids | None = Field(None, description="user_ids who may answer; default: everybody allowed in the chat")
+    chat_id: str = declare(MISSING, ID)
+    text: str = declare(MISSING, Text(1, 200_000))
+    buttons: Buttons = declare(MISSING, BUTTON_ROWS, BUTTONS)
+    timeout_s: float = declare(300, Number(1, 3600), "seconds until the question is closed")
+    multi: bool = declare(False, Flag(), "several choices, then Done")  # noqa: FBT003
+    other: bool = declare(False, Flag(), "free text is an answer too")  # noqa: FBT003
+    format: str = declare("", FORMAT, FORMATS)
+    thread_id: str | None = declare(None, Nullable(ID))
+    tappers: tuple[str, ...] | None = declare(
+        None, Nullable(IDS), "user_ids who may answer; default: everybody allowed in the chat"
+    )
 
 
 async def ask(current: CurrentRuntime, args: AskArguments) -> CallResult:

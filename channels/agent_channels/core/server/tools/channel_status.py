@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
-
-from pydantic import Field
 
 from agent_channels.core.host.call_limits import CallLimits
 from agent_channels.core.server.tools.arguments import Arguments
+from agent_channels.core.settings.declared import Number, declare
 
 __all__ = ["DESCRIPTION", "StatusArguments", "part_of"]
 
@@ -22,10 +22,11 @@ DESCRIPTION = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class StatusArguments(Arguments):
     """Arguments of `channel_status`."""
 
-    part: int = Field(1, ge=1, description="which part, where the result is too long for one call")
+    part: int = declare(1, Number(1, whole=True), "which part, where the result is too long for one call")
 
 
 def part_of(status: dict[str, Any], args: StatusArguments, limits: CallLimits) -> str:

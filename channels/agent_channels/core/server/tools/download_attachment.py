@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-
-from pydantic import Field
+from dataclasses import MISSING, dataclass
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.errors import Refused
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.server.tools.arguments import Arguments, Id
+from agent_channels.core.server.tools.arguments import ID, Arguments
+from agent_channels.core.settings.declared import Nullable, Text, declare
 
 __all__ = ["DESCRIPTION", "DownloadArguments", "download_attachment"]
 
@@ -19,13 +19,14 @@ DESCRIPTION = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class DownloadArguments(Arguments):
     """Arguments of `download_attachment`."""
 
-    chat_id: Id
-    message_id: Id | None = Field(None, description="message_id or reply_to_message_id of an event")
-    file_id: str | None = Field(
-        None, max_length=512, description="one file, as named in attachments or reply_to_attachments"
+    chat_id: str = declare(MISSING, ID)
+    message_id: str | None = declare(None, Nullable(ID), "message_id or reply_to_message_id of an event")
+    file_id: str | None = declare(
+        None, Nullable(Text(most=512)), "one file, as named in attachments or reply_to_attachments"
     )
 
 

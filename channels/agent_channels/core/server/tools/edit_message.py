@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, dataclass
 from types import MappingProxyType
-
-from pydantic import Field
 
 from agent_channels.core.outbound.edits import Edit
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.server.tools.arguments import Arguments, Buttons, Format, Id, to_grid
+from agent_channels.core.server.tools.arguments import (
+    BUTTON_ROWS,
+    FORMAT,
+    FORMATS,
+    ID,
+    Arguments,
+    Buttons,
+    to_grid,
+)
+from agent_channels.core.settings.declared import Text, declare
 
 __all__ = ["DESCRIPTION", "EditArguments", "edit_message"]
 
@@ -19,17 +27,20 @@ DESCRIPTION = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class EditArguments(Arguments):
     """Arguments of `edit_message`."""
 
     # Takes the grid away.
     empty_means = MappingProxyType({"buttons": []})
 
-    chat_id: Id
-    message_id: Id
-    text: str = Field(max_length=200_000)
-    format: Format = ""
-    buttons: Buttons = Field(None, description="a new grid; [] takes the grid away; left out, an open grid stays")
+    chat_id: str = declare(MISSING, ID)
+    message_id: str = declare(MISSING, ID)
+    text: str = declare(MISSING, Text(most=200_000))
+    format: str = declare("", FORMAT, FORMATS)
+    buttons: Buttons | None = declare(
+        None, BUTTON_ROWS, "a new grid; [] takes the grid away; left out, an open grid stays"
+    )
 
 
 async def edit_message(runtime: ChannelRuntime, args: EditArguments) -> str:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from typing import Any
-
-from pydantic import Field
 
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.errors import Refused
@@ -18,7 +16,8 @@ from agent_channels.core.people.access import Verdict
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.server.current_runtime import CurrentRuntime
 from agent_channels.core.server.session import CallResult
-from agent_channels.core.server.tools.arguments import Arguments, Id
+from agent_channels.core.server.tools.arguments import ID, Arguments
+from agent_channels.core.settings.declared import Nullable, Number, Text, declare
 from agent_channels.core.text.sanitize import attribute, content
 from agent_channels.core.text.times import epoch_iso
 
@@ -41,15 +40,18 @@ DESCRIPTION = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class FetchArguments(Arguments):
     """Arguments of `fetch_messages`."""
 
-    chat_id: Id
-    limit: int = Field(20, ge=1, le=100, description="how many at most")
-    before: Id | None = Field(None, description="a message_id, or `older` of the last result: what was said before it")
-    query: str = Field("", max_length=500, description="only messages with all of these words")
-    message_id: Id | None = Field(None, description="this message alone")
-    part: int = Field(1, ge=1, description="with message_id: which part of a long text")
+    chat_id: str = declare(MISSING, ID)
+    limit: int = declare(20, Number(1, 100, whole=True), "how many at most")
+    before: str | None = declare(
+        None, Nullable(ID), "a message_id, or `older` of the last result: what was said before it"
+    )
+    query: str = declare("", Text(most=500), "only messages with all of these words")
+    message_id: str | None = declare(None, Nullable(ID), "this message alone")
+    part: int = declare(1, Number(1, whole=True), "with message_id: which part of a long text")
 
 
 @dataclass(frozen=True, slots=True)

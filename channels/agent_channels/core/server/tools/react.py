@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from dataclasses import MISSING, dataclass
 
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.server.tools.arguments import Arguments, Id
+from agent_channels.core.server.tools.arguments import ID, Arguments
+from agent_channels.core.settings.declared import Text, declare
 
 __all__ = ["DESCRIPTION", "ReactArguments", "react"]
 
 DESCRIPTION = "Puts one emoji on a message, instead of an earlier one; counts as having answered the chat."
 
 
+@dataclass(frozen=True, kw_only=True)
 class ReactArguments(Arguments):
     """Arguments of `react`."""
 
-    chat_id: Id
-    message_id: Id
-    emoji: str = Field(max_length=32, description="one emoji; empty removes the reaction")
+    chat_id: str = declare(MISSING, ID)
+    message_id: str = declare(MISSING, ID)
+    emoji: str = declare(MISSING, Text(most=32), "one emoji; empty removes the reaction")
 
 
 async def react(runtime: ChannelRuntime, args: ReactArguments) -> str:

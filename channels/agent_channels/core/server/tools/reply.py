@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, dataclass
 from typing import Literal
-
-from pydantic import Field
 
 from agent_channels.core.outbound.sender import Reply
 from agent_channels.core.runtime.runtime import ChannelRuntime
-from agent_channels.core.server.tools.arguments import Arguments, Buttons, Format, Id, Ids, Paths, to_grid
+from agent_channels.core.server.tools.arguments import (
+    BUTTON_ROWS,
+    BUTTONS,
+    FORMAT,
+    FORMATS,
+    ID,
+    IDS,
+    Arguments,
+    Buttons,
+    to_grid,
+)
+from agent_channels.core.settings.declared import Flag, ListOf, Nullable, Text, declare
 
 __all__ = ["DESCRIPTION", "ReplyArguments", "reply"]
 
@@ -19,26 +29,41 @@ DESCRIPTION = (
 )
 
 
+class _AsFile(Flag):
+    """True, false, or auto."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.schema = {"anyOf": [self.schema, {"const": "auto", "type": "string"}]}
+
+    def __call__(self, value: object) -> bool | Literal["auto"]:  # type: ignore[override]
+        return "auto" if value == "auto" else super().__call__(value)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReplyArguments(Arguments):
     """Arguments of `reply`."""
 
-    chat_id: Id
-    text: str = Field("", max_length=200_000)
-    reply_to: Id | None = Field(None, description="message_id to quote")
-    files: Paths = Field([], description="paths of files", max_length=10)
-    format: Format = ""
-    buttons: Buttons = None
-    thread_id: Id | None = None
-    thread_name: str | None = Field(
-        None, max_length=200, description="the chat's topic or thread of this name; opened if there is none"
+    chat_id: str = declare(MISSING, ID)
+    text: str = declare("", Text(most=200_000))
+    reply_to: str | None = declare(None, Nullable(ID), "message_id to quote")
+    files: tuple[str, ...] = declare((), ListOf(Text(), 10), "paths of files")
+    format: str = declare("", FORMAT, FORMATS)
+    buttons: Buttons | None = declare(None, BUTTON_ROWS, BUTTONS)
+    thread_id: str | None = declare(None, Nullable(ID))
+    thread_name: str | None = declare(
+        None, Nullable(Text(most=200)), "the chat's topic or thread of this name; opened if there is none"
     )
-    silent: bool = Field(False, description="without a sound")  # noqa: FBT003
-    as_file: bool | Literal["auto"] = Field(
+    silent: bool = declare(False, Flag(), "without a sound")  # noqa: FBT003
+    as_file: bool | Literal["auto"] = declare(
         False,  # noqa: FBT003
-        description="true: the text goes as a file under a short summary; auto: if it is very long",
+        _AsFile(),
+        "true: the text goes as a file under a short summary; auto: if it is very long",
     )
-    idempotency_key: str | None = Field(None, max_length=200, description="same key, same arguments: sent once")
-    tappers: Ids | None = Field(None, description="user_ids who may tap; default: everybody allowed in the chat")
+    idempotency_key: str | None = declare(None, Nullable(Text(most=200)), "same key, same arguments: sent once")
+    tappers: tuple[str, ...] | None = declare(
+        None, Nullable(IDS), "user_ids who may tap; default: everybody allowed in the chat"
+    )
 
 
 async def reply(runtime: ChannelRuntime, args: ReplyArguments) -> str:
@@ -51,9 +76,9 @@ async def reply(runtime: ChannelRuntime, args: ReplyArguments) -> str:
         reply_to=args.reply_to,
         thread_id=args.thread_id,
         thread_name=args.thread_name,
-        files=tuple(args.files),
+        files=args.files,
         grid=to_grid(args.buttons) or None,
-        tappers=None if args.tappers is None else tuple(args.tappers),
+        tappers=args.tappers,
         silent=args.silent,
         idempotency_key=args.idempotency_key,
         as_file=args.as_file,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import anyio
-from pydantic import Field
 
 from agent_channels.core.buttons.prompt_spec import Prompt
 from agent_channels.core.errors import Refused, StoreError
@@ -17,8 +16,9 @@ from agent_channels.core.host.delivery import Taken
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.server.current_runtime import CurrentRuntime
 from agent_channels.core.server.session import CallResult
-from agent_channels.core.server.tools.arguments import Arguments, Id, Ids
+from agent_channels.core.server.tools.arguments import ID, IDS, Arguments
 from agent_channels.core.server.tools.ask import LEASE_S, RENEW_EVERY_S, question_result
+from agent_channels.core.settings.declared import Nullable, Number, declare
 
 __all__ = ["DESCRIPTION", "WaitArguments", "wait_for_messages"]
 
@@ -39,15 +39,16 @@ DESCRIPTION = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class WaitArguments(Arguments):
     """Arguments of `wait_for_messages`."""
 
     # Several clients give up on a request after 60 s.
-    timeout_s: float = Field(45, ge=0, le=1500, description="seconds to wait; 0 only looks")
-    limit: int = Field(20, ge=1, le=200, description="how many at most")
-    ack: Ids = Field([], description="delivery_ids that need no answer: they are done")
-    after: int | None = Field(None, ge=0, description="the number that the last result named")
-    question: Id | None = Field(None, description="a question that ask left open: its answer ends the wait, too")
+    timeout_s: float = declare(45, Number(0, 1500), "seconds to wait; 0 only looks")
+    limit: int = declare(20, Number(1, 200, whole=True), "how many at most")
+    ack: tuple[str, ...] = declare((), IDS, "delivery_ids that need no answer: they are done")
+    after: int | None = declare(None, Nullable(Number(0, whole=True)), "the number that the last result named")
+    question: str | None = declare(None, Nullable(ID), "a question that ask left open: its answer ends the wait, too")
 
 
 async def wait_for_messages(current: CurrentRuntime, args: WaitArguments) -> CallResult:
