@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -30,10 +31,12 @@ from agent_channels.core.outbound.progress import TurnProgress
 from agent_channels.core.outbound.sender import Sender
 from agent_channels.core.outbound.terminal_answers import TerminalAnswers
 from agent_channels.core.runtime.context import BotContext
-from agent_channels.core.runtime.hub.tasks import HubTasks
 from agent_channels.core.runtime.retention import Retention
 from agent_channels.core.runtime.turn_tracker import TurnTracker
 from agent_channels.core.settings.extras import YT2PDF, is_installed
+
+if TYPE_CHECKING:
+    from agent_channels.core.runtime.hub.tasks import HubTasks
 
 __all__ = ["ActiveReader"]
 

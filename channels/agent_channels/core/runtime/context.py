@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.files.storage import Files
 from agent_channels.core.host.delivery import HostLink
 from agent_channels.core.host.modes import Modes
-from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.scheduling import Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, Settings
+
+if TYPE_CHECKING:
+    from agent_channels.core.hub.project_hub import ProjectHub
 
 __all__ = ["BotContext", "OpenBot"]
 

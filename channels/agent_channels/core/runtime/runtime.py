@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
@@ -30,8 +31,6 @@ from agent_channels.core.process import host_pid, restarts, session_name
 from agent_channels.core.runtime.active_reader import ActiveReader
 from agent_channels.core.runtime.claim import ReadClaim
 from agent_channels.core.runtime.context import BotContext
-from agent_channels.core.runtime.hub.sent import SentRecorder
-from agent_channels.core.runtime.hub.tasks import HubTasks, open_hub
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.runtime.turn_tracker import TurnTracker
 from agent_channels.core.scheduling import Wakeups
@@ -42,6 +41,10 @@ from agent_channels.core.settings.policy import policy_problems
 from agent_channels.core.settings.state_folder import is_trusted
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.watcher import StoreWatcher
+
+if TYPE_CHECKING:
+    from agent_channels.core.runtime.hub.sent import SentRecorder
+    from agent_channels.core.runtime.hub.tasks import HubTasks
 
 __all__ = ["ChannelRuntime", "open_runtime"]
 
@@ -176,7 +179,7 @@ class ChannelRuntime:
         """Read until a hand-over is requested."""
         context = self.context
         self._handovers.take()
-        hub = None if context.hub is None else HubTasks.of(context, context.hub)
+        hub = self._hub_tasks()
         seen_elsewhere = self._continue_from_other_projects() if hub is None else frozenset[str]()
         with anyio.CancelScope() as self._reading:
             self.reader = ActiveReader(context, self.sender, self.tracker, seen_elsewhere, hub)
@@ -188,6 +191,15 @@ class ChannelRuntime:
                 await self.reader.run()
             finally:
                 self.reader, self.tracker.reads = None, False
+
+    def _hub_tasks(self) -> HubTasks | None:
+        """Return where events come from if the bot is shared."""
+        if self.context.hub is None:
+            return None
+        # Imported here: few bots are shared.
+        from agent_channels.core.runtime.hub.tasks import HubTasks
+
+        return HubTasks.of(self.context, self.context.hub)
 
     def _continue_from_other_projects(self) -> frozenset[str]:
         """Continue where the last project to read this bot had come; return what other projects' agents were shown."""
@@ -248,9 +260,15 @@ async def open_runtime(
         adapter = await anyio.to_thread.run_sync(channel.connect, env, settings, token)
         async with adapter:
             services = Services.of(store)
-            hub = open_hub(settings, env, channel.name, bot_id, services.key_values)
-            recorder = SentRecorder(hub) if hub else None
-            adapter = recorder.watch(adapter) if recorder else adapter
+            hub, recorder = None, None
+            if settings.hub is not None:
+                # Imported here: few bots are shared.
+                from agent_channels.core.runtime.hub.sent import SentRecorder
+                from agent_channels.core.runtime.hub.tasks import open_hub
+
+                hub = open_hub(settings, env, channel.name, bot_id, services.key_values)
+                recorder = SentRecorder(hub) if hub else None
+                adapter = recorder.watch(adapter) if recorder else adapter
             services.panels.owner = hub.project if hub else ""
             # The host's own name for its session, so that a reconnected server is known to serve the same agent.
             named = env_value("CLAUDE_CODE_SESSION_ID", env.environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 
 from agent_channels.core.secret_shapes import SECRET
 
@@ -11,9 +12,21 @@ __all__ = ["SECRET", "mask_secrets"]
 # `max_tokens=4096` counts tokens; a secret of so few digits would be none.
 COUNT_DIGITS_MAX = 6
 
+
+class _Pattern:
+    """A pattern that is compiled when it is first used: a start waits for none, and few processes need them."""
+
+    def __init__(self, text: str, flags: int = 0) -> None:
+        self._text, self._flags = text, flags
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        return re.compile(self._text, self._flags)
+
+
 # The shapes that the services document for their credentials: a fixed prefix and a minimal length. The prefix stays,
 # so that a person sees what was there.
-_PREFIXED = re.compile(
+_PREFIXED = _Pattern(
     r"""(?<![A-Za-z0-9])(?:
       (?P<github>gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}
     | (?P<gitlab>gl(?:pat|ptt|dt|rt|soat)-)[A-Za-z0-9_-]{20,}
@@ -40,7 +53,7 @@ _PREFIXED = re.compile(
     )""",
     re.VERBOSE,
 )
-_PRIVATE_KEY = re.compile(
+_PRIVATE_KEY = _Pattern(
     r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL
 )
 
@@ -77,7 +90,7 @@ _ASSIGNED = (
     rf"""|{_BLANK}{{0,8}}(?::(?!//|=)|：){_BLANK}*+)"""
 )
 # `name=value`, `name: value`, `--name value`: what is called a secret is one, whatever it looks like.
-_NAMED = re.compile(
+_NAMED = _Pattern(
     # Most words are not followed by a value, which is found out sooner than what they contain.
     rf"""(?P<name>(?<![\w$])(?=[\w.-]{{1,160}}+\\{{0,7}}["']?{_BLANK}{{0,8}}[=＝:：%])"""
     rf"""(?:{_NAME}|{_VARIABLE}|\w{{0,32}}(?<![^\W_])(?:pass|pwd|_auth))\\{{0,7}}["']?{_ASSIGNED}"""
@@ -86,7 +99,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 # `npm config set //host/:_authToken x`, `aws configure set aws_secret_access_key x`, `setx TOKEN x`, fish's `set -x`.
-_CONFIGURED = re.compile(
+_CONFIGURED = _Pattern(
     rf"(?P<name>\b(?:config(?:ure)?{_BLANK}++set|setx|set{_BLANK}++-\w{{1,4}}){_BLANK}++"
     rf"""(?:[^\s="']{{0,128}}[/:])?["']?(?:{_NAME}|{_VARIABLE}|_auth)["']?{_BLANK}++)(?P<value>(?s:{_QUOTED}|{_BARE}))""",
     re.IGNORECASE,
@@ -94,7 +107,7 @@ _CONFIGURED = re.compile(
 # A name whose value says where a secret is, or how it comes in, but not what it is.
 _PLACE = re.compile(r"""[_-](?:file|path|dir|name|stdin)\W*$""", re.IGNORECASE)
 # `TOKEN=$(echo x)`
-_ECHOED = re.compile(
+_ECHOED = _Pattern(
     rf"""(?P<name>(?<![\w$])(?=[\w.-]{{1,160}}+=)(?:{_NAME}|{_VARIABLE})="?(?:\$\(|`){_BLANK}{{0,8}}(?:echo|printf){_BLANK}{{1,8}}(?:-n{_BLANK}{{1,8}})?)"""
     r"""(?P<value>(?P<quote>["']?)[^\s"'$`()|;&<>\\]++(?P=quote))(?=[^\S\n]*[)`])""",
     re.IGNORECASE,
@@ -105,38 +118,38 @@ _SCHEME = rf"(?:(?:bearer|basic|token|digest|bot|api-?key|negotiate|ntlm|aws4-hm
 _HEADER_NAME = r"(?<![\w-])(?:(?:proxy-)?authorization|(?:x-)?api-key|private-token|x-auth-token|(?:set-)?cookie)"
 _HEADER_REST = rf"(?:(?!(?P=quote)|{_RUN})(?:\\[\\\"]|[^\n]))++"
 # All of it, up to the end of the quotes around the header or its value.
-_HEADER = re.compile(
+_HEADER = _Pattern(
     rf"""(?P<name>(?P<quote>\\{{0,7}}["']){_HEADER_NAME}{_BLANK}*+[:=]{_BLANK}*+{_SCHEME})(?P<value>{_HEADER_REST})""",
     re.IGNORECASE,
 )
-_HEADER_VALUE = re.compile(
+_HEADER_VALUE = _Pattern(
     rf"""(?P<name>{_HEADER_NAME}(?:\\{{0,7}}["'])?{_BLANK}*+[:=]{_BLANK}*+[bfru]?(?P<quote>\\{{0,7}}["']){_SCHEME})"""
     rf"""(?P<value>{_HEADER_REST})""",
     re.IGNORECASE,
 )
 # Without quotes: a word, which another may introduce, or cookies.
-_HEADER_BARE = re.compile(
+_HEADER_BARE = _Pattern(
     rf"""(?P<name>{_HEADER_NAME}{_BLANK}*+[:=]{_BLANK}*+{_SCHEME})"""
     rf"""(?P<value>(?:[a-z][\w-]{{0,30}}{_BLANK}++(?=[^\s"'&;|<>]{{8}}))?{_BARE}"""
     rf"""(?:;{_BLANK}{{0,8}}[\w.-]{{1,64}}=[^\s"'&;|<>]++)*+)""",
     re.IGNORECASE,
 )
-_BEARER = re.compile(rf"(?P<name>\bbearer{_BLANK}++)(?P<value>[A-Za-z0-9._~+/=-]{{12,}})", re.IGNORECASE)
+_BEARER = _Pattern(rf"(?P<name>\bbearer{_BLANK}++)(?P<value>[A-Za-z0-9._~+/=-]{{12,}})", re.IGNORECASE)
 
 # An address: its password, in which an @ may stand; a token in place of the user; what is signed, and webhooks.
-_USERINFO = re.compile(
+_USERINFO = _Pattern(
     r"(?P<name>(?<![a-zA-Z0-9])[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s/:@]{0,256}:)"
     r"""(?P<value>[^\s/@]++(?:@[^\s/@"'<>,;&|?#()]++)*)(?=@)"""
 )
-_USER_TOKEN = re.compile(
+_USER_TOKEN = _Pattern(
     r"(?P<name>(?<![a-zA-Z0-9])[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)"
     r"(?P<value>(?=[a-zA-Z_.~-]{0,256}\d)[\w.~-]{20,256})(?=(?::[^\s/@]*)?@)"
 )
-_QUERY = re.compile(
+_QUERY = _Pattern(
     r"(?P<name>[?&](?:key|sig|signature|x-(?:amz|goog)-signature|auth|pass|pwd)=)(?P<value>[^\s\"'&#;|<>\\]++)",
     re.IGNORECASE,
 )
-_WEBHOOK = re.compile(
+_WEBHOOK = _Pattern(
     r"(?P<name>(?:\bhooks\.[\w.-]{1,64}/(?:services|workflows|triggers)|/webhooks?/\d{1,32})/)(?P<value>[\w/-]{16,})",
     re.IGNORECASE,
 )
@@ -161,9 +174,9 @@ _PROGRAMS = (
     rf"curl{_ARGUMENTS}{_BLANK}++(?:-b{_EITHER}|--cookie(?:=|{_SEPARATE}))(?=[\"']?[\w.-]{{1,64}}=)",
     rf"ldap(?:search|add|modify|delete|passwd|whoami){_ARGUMENTS}{_BLANK}++-w{_EITHER}",
 )
-_OPTION = re.compile(rf"(?P<name>(?<![\w.-])(?:{'|'.join(_PROGRAMS)})){_VALUE}")
+_OPTION = _Pattern(rf"(?P<name>(?<![\w.-])(?:{'|'.join(_PROGRAMS)})){_VALUE}")
 # `-u user:password` of curl and others, and curl's short options written as one.
-_USER = re.compile(
+_USER = _Pattern(
     rf"""(?P<name>(?:(?<=\s)-u(?:=|{_BLANK}++)|--(?:proxy-)?user(?:=|{_BLANK}++)"""
     rf"""|(?<![\w.-])(?:curl{_ARGUMENTS}{_BLANK}++-[a-zA-Z#]{{0,12}}[uU]|(?:https?|xh){_ARGUMENTS}{_BLANK}++(?:-a|--auth)){_BLANK}*+)"""
     # Two numbers are ids.
@@ -191,10 +204,10 @@ def mask_secrets(text: str) -> str:
 
     A value that is a reference, such as `$TOKEN`, is not one.
     """
-    text = _PRIVATE_KEY.sub(SECRET, text)
-    text = _PREFIXED.sub(lambda match: f"{match[match.lastgroup or 0]}{SECRET}", text)
+    text = _PRIVATE_KEY.compiled.sub(SECRET, text)
+    text = _PREFIXED.compiled.sub(lambda match: f"{match[match.lastgroup or 0]}{SECRET}", text)
     for pattern in _PATTERNS:
-        text = pattern.sub(_mask_value, text)
+        text = pattern.compiled.sub(_mask_value, text)
     return text
 
 
@@ -213,7 +226,7 @@ def _mask_value(match: re.Match[str]) -> str:
         return match[0]
     if _REFERENCE.match(bare) and not literal:
         return match[0]
-    if match.re in {_NAMED, _QUERY} and (_is_count(bare) or _PLACE.search(groups["name"])):
+    if match.re in {_NAMED.compiled, _QUERY.compiled} and (_is_count(bare) or _PLACE.search(groups["name"])):
         return match[0]
     # The shell's own name of the folder that it is in.
     if groups["name"] in {"PWD=", "OLDPWD="} and bare.startswith("/"):

@@ -103,7 +103,7 @@ class _ButtonRows:
     """Rows of labels and buttons, which may be written as JSON."""
 
     shape = (
-        'argument \'buttons\' must be rows of labels, such as [["Yes", "No"], ["Later"]], or of objects with label and '
+        'it must be rows of labels, such as [["Yes", "No"], ["Later"]], or of objects with label and '
         "optionally value, style (primary, secondary, success, danger) and url"
     )
 
