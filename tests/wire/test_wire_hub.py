@@ -64,7 +64,7 @@ async def test_a_project_joins_and_leaves_under_a_running_server(hub: HubStage) 
 
     left = await said(hub, web, "leave", "telegram", "--json")
     assert left.code == 0, left.err
-    assert left.json == {"ok": True, "was_member": True, "kept": 0, "undecided": 0}
+    assert left.json == {"ok": True, "was_member": True, "kept": 0, "undecided": 0, "others": []}
     await host.status_when(lambda found: found["hub"] is None and found["reader"]["state"] == "reading")
     ann.send("alone again")
     await host.until(lambda: new() == ["alone", "shared", "alone again"], what="the third message")
@@ -72,6 +72,19 @@ async def test_a_project_joins_and_leaves_under_a_running_server(hub: HubStage) 
     again = await said(hub, web, "leave", "telegram")
     assert again.code == 1
     assert "shares its bot with no other" in again.err
+
+
+async def test_who_leaves_a_bot_that_others_share_is_told_so(hub: HubStage) -> None:
+    """They go on reading it, so the project that left needs another one, and is told how to give it that."""
+    web, api = joining(hub, "web"), joining(hub, "api", "two")
+    for project in (web, api):
+        assert (await said(hub, project, "join", "telegram", hub.address)).code == 0
+    left = await said(hub, web, "leave", "telegram")
+    assert left.code == 0, left.err
+    assert "api still share" in left.out
+    assert "`channels setup telegram --token-stdin < FILE`" in left.out
+    last = await said(hub, api, "leave", "telegram")
+    assert "reads its bot for itself" in last.out
 
 
 async def test_names_are_given_and_told(hub: HubStage) -> None:
@@ -102,7 +115,7 @@ async def test_the_status_says_who_reads_and_what_waits(hub: HubStage) -> None:
     gone = await hub.working(api)
     await gone.kill()
     # Its own machine knows at once that it is dead, without waiting for beats that do not come.
-    assert "not answering, its process has ended; last heard of at" in (await said(hub, api, "status")).out
+    assert "no session, its process has ended; last heard of at" in (await said(hub, api, "status")).out
     reader = await hub.reading(web)
     for number in range(3):
         ann.send(f"waits {number}")

@@ -217,19 +217,19 @@ def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str
         await _until_servers_left(project, lock)
         try:
             # Nobody is left who could be asked about what is undecided.
-            last = {member.project for member in await hub.members.read()} <= {hub.project}
-            undecided = [UNDECIDED] if last else []
+            others = [member.name for member in await hub.members.read() if member.project != hub.project]
+            undecided = [] if others else [UNDECIDED]
             kept = await _keep(project, hub, services, [hub.project, *undecided])
             cursors = await hub.events.cursors()
             again = await hub.members.leave(hub.project, read_on=False)
-            if again and last:
+            if again and not others:
                 # Whoever read the bot until now stored it in between.
                 kept, again = kept + await _keep(project, hub, services, undecided), 0
         finally:
             lock.release()
         services.cursors.set(project.bot_id, cursors)
         remove_dotenv_value(project.env.state_dir, LEAVING)
-        return {"ok": True, "was_member": again is not None, "kept": kept, "undecided": again or 0}
+        return {"ok": True, "was_member": again is not None, "kept": kept, "undecided": again or 0, "others": others}
 
     try:
         data = project.use(address, leave)
@@ -254,7 +254,7 @@ def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str
         return sentence(
             "This project was not in the hub {address}; it reads its bot for itself.", address=address
         ), data
-    parts = [sentence("This project has left the hub {address}, and reads its bot for itself.", address=address)]
+    parts = [_left_words(data["others"], address, project)]
     if data["kept"]:
         parts.append(
             sentence(
@@ -263,6 +263,20 @@ def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str
             )
         )
     return joined([*parts, *_asked_about(data)], " "), data
+
+
+def _left_words(others: Sequence[str], address: HubAddress, project: HubProject) -> str:
+    """Return that the hub is left, and what that means while other projects share the bot."""
+    if not others:
+        return sentence("This project has left the hub {address}, and reads its bot for itself.", address=address)
+    left = sentence("This project has left the hub {address}.", address=address)
+    advice = sentence(
+        "{names} still share the bot, and one program at a time can read it. Give this project another one: "
+        "`channels setup {channel} --token-stdin < FILE`.",
+        names=", ".join(label(name) for name in others),
+        channel=project.row.name,
+    )
+    return joined([left, advice], " ")
 
 
 async def _until_servers_left(project: HubProject, lock: ReaderLock) -> None:

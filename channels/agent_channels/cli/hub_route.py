@@ -61,7 +61,7 @@ def change_routes(args: argparse.Namespace, use: Callable[[Work], dict[str, Any]
     """
     if args.way == "list":
         data = use(_list)
-        none = sentence("No routes: people are asked, or there is one project.")
+        none = sentence("No routes: people whom several projects let in are asked which one they mean.")
         return joined(map(_line, data["routes"]), "\n") if data["routes"] else none, data
     kind, key = _wanted(args)
 

@@ -9,13 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.hub.address import HubAddress, has_password
+from agent_channels.core.hub.address import HubAddress, has_password, needs_extra
+from agent_channels.core.program import install_command
 
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE", "PGSERVICE"):
         monkeypatch.delenv(name, raising=False)
+
+
+def test_a_missing_library_is_named_with_a_command_that_brings_it() -> None:
+    """The one that fits how the program was installed: pip brings nothing into a tool of uv or pipx."""
+    assert f"`{install_command('hub')}`" in str(needs_extra())
 
 
 def test_local_is_the_hub_of_this_machine() -> None:

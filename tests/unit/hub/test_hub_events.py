@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import LeaseLost
-from agent_channels.core.hub.events import UNDECIDED, ClaimedEvent, RoutedEvent
+from agent_channels.core.hub.events import NOTHING_TO_TELL, UNDECIDED, ClaimedEvent, RoutedEvent
 from agent_channels.core.hub.lease import Lease, steady_s
 from agent_channels.core.hub.members import MemberGroup
 from agent_channels.core.hub.project_hub import ProjectHub
@@ -75,6 +75,18 @@ async def test_an_event_that_comes_again_stays_with_whom_it_is(made_hub: Hub) ->
         await hub.events.done(WEB, [one.event for one in (await claim(hub))[:1]])
         assert await hub.events.put([event(1, API), event(2, API), event(2, API)], {}, lease) == frozenset()
         assert await claim(hub, API) == []
+
+
+async def test_only_what_somebody_said_counts_as_a_message_that_waits(made_hub: Hub) -> None:
+    """Not the news that a topic was opened, nor a reaction, though the project gets them too."""
+    async with made_hub.open(WEB) as hub:
+        lease = await reading(hub)
+        await hub.events.put([event(1), event(2), replace(event(3, API), user_id="")], {}, lease)
+        assert await hub.events.waiting_messages() == {WEB: 2}
+        (_, reaction) = await hub.events.untold(WEB, 0.0)
+        await hub.events.tell([reaction.id], NOTHING_TO_TELL)
+        assert await hub.events.waiting_messages() == {WEB: 1}
+        assert await hub.events.waiting() == {WEB: 2, API: 1}
 
 
 def handed(hub: ProjectHub) -> list[int]:

@@ -124,7 +124,7 @@ def test_who_leaves_takes_what_waits_for_it_along(desk: Desk) -> None:
     assert desk.journalled("api") == ["1", "4"]
     assert desk.hub.execute("SELECT event_id FROM events WHERE state <> 'done' ORDER BY id") == [("2",), ("3",)]
     left = desk("web", "hub", "leave", "telegram", "--json")
-    assert left.json == {"ok": True, "was_member": True, "kept": 2, "undecided": 0}
+    assert left.json == {"ok": True, "was_member": True, "kept": 2, "undecided": 0, "others": []}
     assert sorted(desk.journalled("web")) == ["2", "3"]
     assert desk.hub.execute("SELECT event_id FROM events WHERE state <> 'done'") == []
     assert desk.members() == set()

@@ -185,7 +185,6 @@ FIXED = {
     "keep",
     "delete",
     "CHANNELS_HUB",
-    "pip install 'agent-channels[hub]'",
     "project",
     "user",
     "claim: never",

@@ -10,11 +10,11 @@ from urllib.parse import quote
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import register_secret
+from agent_channels.core.program import install_command
 from agent_channels.core.settings.network import is_loopback
 
-__all__ = ["EXTRA", "VARIABLES", "HubAddress", "has_password", "needs_extra"]
+__all__ = ["VARIABLES", "HubAddress", "has_password", "needs_extra"]
 
-EXTRA = "pip install 'agent-channels[hub]'"
 _SCHEMES = ("postgresql://", "postgres://")
 _FORM = sentence("write `local`, or postgresql://user@host/database?sslmode=require")
 # Under these a connection is encrypted or fails; the others of libpq fall back to clear text.
@@ -100,7 +100,11 @@ def has_password(text: str) -> bool:
 
 def needs_extra() -> ConfigError:
     """Return the error of a hub whose library is not installed."""
-    return ConfigError(sentence("a hub in PostgreSQL needs the extra `hub`; install it with {command}", command=EXTRA))
+    return ConfigError(
+        sentence(
+            "a hub in PostgreSQL needs the extra `hub`; install it with `{command}`", command=install_command("hub")
+        )
+    )
 
 
 def _require_readable(text: str) -> None:

@@ -330,6 +330,19 @@ class Events:
             )
         return {row["project"]: int(row["n"]) for row in rows}
 
+    async def waiting_messages(self) -> dict[str, int]:
+        """Return `waiting` without what nobody said, such as a new topic, and what nobody expects an answer to.
+
+        Raises `StoreError`.
+        """
+        async with self._db.reading() as tx:
+            rows = await tx.rows(
+                f"SELECT project, count(*) AS n FROM events WHERE bot = ? AND {_open()} AND user_id <> '' "
+                f"AND told <> {NOTHING_TO_TELL} GROUP BY project",
+                self._bot,
+            )
+        return {row["project"]: int(row["n"]) for row in rows}
+
     async def pending(
         self, route_keys: Collection[str] | None = None, *, after: int = 0, before: int | None = None
     ) -> Pending:

@@ -194,7 +194,7 @@ TEXTS: dict[str, str] = {
     "hub_state_idle": "ready",
     "hub_state_none": "no session",
     "hub_state_away": "machine away",
-    "hub_state_dead": "not answering",
+    "hub_state_dead": "no session",
     "hub_bound": "{place} belongs to {project}.",
     "hub_this_topic": "This topic",
     "hub_this_chat": "This chat",

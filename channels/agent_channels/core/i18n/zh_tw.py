@@ -181,7 +181,7 @@ TEXTS: dict[str, str] = {
     "hub_state_idle": "待命",
     "hub_state_none": "沒有工作階段",
     "hub_state_away": "電腦不在線上",
-    "hub_state_dead": "沒有回應",
+    "hub_state_dead": "沒有工作階段",
     "hub_bound": "{place}屬於 {project}。",
     "hub_this_topic": "這個主題",
     "hub_this_chat": "這個聊天",

@@ -1039,7 +1039,9 @@ TEXTS: dict[str, str] = {
     "Address of the hub (postgresql://user:password@host/database?sslmode=require), not shown: ": (
         "hub 的位址（postgresql://user:password@host/database?sslmode=require），不會顯示："
     ),
-    "No routes: people are asked, or there is one project.": "沒有路由：會詢問對方，或只有一個專案。",
+    "No routes: people whom several projects let in are asked which one they mean.": (
+        "沒有路由：有多個專案允許的人，會被詢問是指哪一個。"
+    ),
     "thread {key}": "討論串 {key}",
     "chat {key}": "聊天 {key}",
     "person {key}": "個人 {key}",
@@ -1070,6 +1072,12 @@ TEXTS: dict[str, str] = {
     "This project has left the hub {address}, and reads its bot for itself.": (
         "這個專案已離開 hub {address}，現在自己讀取機器人。"
     ),
+    "{names} still share the bot, and one program at a time can read it. Give this project another one: "
+    "`channels setup {channel} --token-stdin < FILE`.": (
+        "{names} 仍然共用這個機器人，而同一時間只有一個程式能讀取它。請給這個專案另一個機器人："
+        "`channels setup {channel} --token-stdin < FILE`。"
+    ),
+    "This project has left the hub {address}.": "這個專案已離開 hub {address}。",
     "{messages} that waited for it will be asked about.": "原本等待它的 {messages}，會詢問屬於哪個專案。",
     "what was read is not a whole address; give all of it, as in "
     "postgresql://user:password@host/database?sslmode=require": (
@@ -1144,8 +1152,8 @@ TEXTS: dict[str, str] = {
     "ready": "待命",
     "no session": "沒有工作階段",
     "away, last heard of at {time}": "離線，最後一次有消息是 {time}",
-    "not answering, its process has ended; last heard of at {time}": (
-        "沒有回應，它的程序已經結束；最後一次有消息是 {time}"
+    "no session, its process has ended; last heard of at {time}": (
+        "沒有工作階段，它的程序已經結束；最後一次有消息是 {time}"
     ),
     "{state} (last heard of at {time})": "{state}（最後一次有消息是 {time}）",
     "{names}; default: every one that has a hub here": "{names}；預設：這裡每個有 hub 的頻道",
@@ -1156,8 +1164,8 @@ TEXTS: dict[str, str] = {
     "another project is called {name!r}; `channels hub status` lists them": (
         "另一個專案已經叫做 {name!r}；`channels hub status` 會列出來"
     ),
-    "a hub in PostgreSQL needs the extra `hub`; install it with {command}": (
-        "PostgreSQL 的 hub 需要額外套件 `hub`；請用 {command} 安裝"
+    "a hub in PostgreSQL needs the extra `hub`; install it with `{command}`": (
+        "PostgreSQL 的 hub 需要額外套件 `hub`；請用 `{command}` 安裝"
     ),
     "a hub on this machine needs SQLite {needed}, and Python has {found} here; use a newer Python, or a hub "
     "in PostgreSQL": (

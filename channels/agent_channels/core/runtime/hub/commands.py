@@ -126,7 +126,7 @@ class HubCommands:
         if not shown:
             self._voice.say(message, translate("hub_projects_directly", bot=self._voice.adapter.display_name))
             return
-        text = project_list(shown, await self._hub.events.waiting(), target, facts)
+        text = project_list(shown, await self._hub.events.waiting_messages(), target, facts)
         current = facts.routes.get(("person", target.user_id))
         text = f"{text}\n\n{translate('hub_projects_usage')}"
         self._voice.say(message, text, keyboard(shown, USE, self._voice.adapter.limits, current))
@@ -152,7 +152,7 @@ class HubCommands:
         """Draw the list in somebody's own chat again, with the mark where it is now."""
         routes = {**facts.routes, ("person", target.user_id): member.project}
         now, members = RoutingFacts(facts.members, routes), _open_to(target, facts)
-        text = project_list(members, await self._hub.events.waiting(), target, now)
+        text = project_list(members, await self._hub.events.waiting_messages(), target, now)
         keys = keyboard(members, USE, self._voice.adapter.limits, member.project)
         text = f"{text}\n\n{translate('hub_projects_usage')}"
         self._voice.edit(tap.chat.id, tap.message_id, text, keys, tap.sender.id)

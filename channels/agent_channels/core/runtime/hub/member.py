@@ -142,7 +142,7 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
     last while that no project was there for), keepers (a list of {machine, pid, projects, silent_s}; those projects it
     may start), projects (a list of {project, name, machine, folder, state, silent_s, heard_at, waiting}).
     """
-    waiting, members, now = await hub.events.waiting(), await hub.members.read(), time.time()
+    waiting, members, now = await hub.events.waiting_messages(), await hub.members.read(), time.time()
     return {
         "address": str(hub.address),
         "project": hub.project,
@@ -181,7 +181,7 @@ def state_words(one: Mapping[str, Any]) -> str:
     heard = local_time(one["heard_at"])
     match one["state"]:
         case "dead":
-            return sentence("not answering, its process has ended; last heard of at {time}", time=heard)
+            return sentence("no session, its process has ended; last heard of at {time}", time=heard)
         case "away":
             return sentence("away, last heard of at {time}", time=heard)
         case "none":
