@@ -127,6 +127,18 @@ async def test_what_cannot_be_joined_is_refused_with_what_there_is(
 
 
 @pytest.mark.long
+async def test_of_several_projects_on_one_bot_return_takes_the_first(
+    two: TwoBots[Stage, TelegramSandbox], shop: Stage
+) -> None:
+    """As where there is one project, Return shares the bot."""
+    ran = await two.web.cli("setup", "telegram", "--join", "api", *NO_FILES)
+    assert ran.code == 0, ran.err
+    command = [*COMMAND, "setup", "telegram", *NO_FILES]
+    async with Terminal(command, cwd=shop.project, env=shop.env) as terminal:
+        await terminal.answer("Share one of them? [1/2/no; Return: 1]", "")
+        await terminal.until("This project is now shop in the hub local, beside api, web")
+
+
 @pytest.mark.cold
 async def test_a_person_is_offered_the_bots_and_goes_on_after_ctrl_c(
     two: TwoBots[Stage, TelegramSandbox], shop: Stage
@@ -139,7 +151,8 @@ async def test_a_person_is_offered_the_bots_and_goes_on_after_ctrl_c(
     async with Terminal(command, cwd=shop.project, env=shop.env) as terminal:
         await terminal.until("of project api")
         await terminal.until("of project web")
-        await terminal.until("Share one of them?")
+        # Which of several bots is meant cannot be known.
+        await terminal.until("Share one of them? [1/2/no; Return: no]")
         assert await terminal.interrupt() == 130
     assert not (shop.project / "state").exists()
     async with Terminal(command, cwd=shop.project, env=shop.env) as terminal:
@@ -223,7 +236,7 @@ async def test_from_two_bots_to_one_nothing_is_lost(two: TwoBots[Stage, Telegram
     ran = await two.web.cli("setup", "telegram", "--join", "api", *NO_FILES)
     assert ran.code == 0, ran.err
     assert "3 open messages stay" in ran.out
-    assert "https://t.me/first_bot" in ran.out
+    assert "https://t.me/first_bot first" in ran.out
     assert second.pending_updates == 0
     assert first.pending_updates == 1
     assert two.open_entries(two.web) == 3
@@ -288,6 +301,7 @@ async def test_from_two_bots_to_one_beside_a_session_elsewhere(
     ran = await elsewhere.web.cli("setup", "discord", "--join", "api", *NO_FILES)
     assert ran.code == 0, ran.err
     assert "can write only to people who share a server with it" in ran.out
+    assert "closed 1 question that it had open" in ran.out
     assert '"answered": false' in (await web.answered(asking)).text
     shown = next(one for one in earlier.messages() if one["id"] == asked["id"])
     assert "the project is at @first-bot now" in str(shown)

@@ -218,6 +218,19 @@ async def test_who_writes_without_the_invitation_is_asked_about(empty: Stage) ->
         assert Services.of(store).inbox.counts()["open"] == 1
 
 
+async def test_who_is_not_let_in_at_the_terminal_stays_out(empty: Stage) -> None:
+    """The terminal says so, and goes on waiting for whoever has the invitation."""
+    ann, bob = empty.tg.person("ann", first_name="Ann"), empty.tg.person("bob", first_name="Bob")
+    async with setup(empty) as terminal:
+        link = await to_the_link(terminal, empty.tg.token)
+        bob.dm.started = True
+        bob.send("hello?")
+        await terminal.answer("has written to the bot, without the invitation. Is that you", "n")
+        await terminal.until("stays out. Still waiting")
+        ann.start(link)
+        await terminal.until("✓ Ann (@ann, id")
+
+
 async def test_without_a_channel_it_asks_which(empty: Stage) -> None:
     """At a terminal; a word's beginning will do."""
     async with setup(empty, "--hooks", "no") as terminal:

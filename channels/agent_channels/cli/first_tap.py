@@ -218,6 +218,11 @@ class _FirstTap:
             services = runtime.context.services
             services.pairing.admit(applicant.user_id, lambda a: translate("paired", name=label(a.name)))
             runtime.context.wakeups.answer_given()
+        else:
+            self.dialogue.say(
+                "· {person} stays out. Still waiting ... (Ctrl-C stops; run it again to go on)",
+                person=_named(applicant),
+            )
 
     def _say_group(self, group_id: str, title: str) -> None:
         self.dialogue.say(

@@ -84,7 +84,9 @@ def offer(join: str | None, row: Channel, projects: Sequence[OtherProject], dial
             folder=one.folder,
         )
     numbers = [str(number) for number in range(1, len(projects) + 1)]
-    chosen = dialogue.choose(None, "Share one of them?", (*numbers, "no"), default="no", script="no")
+    # As where there is one project: the bot is the same, and the project says whose people are let in here next.
+    usual = "1" if len({one.bot_id for one in projects}) == 1 else "no"
+    chosen = dialogue.choose(None, "Share one of them?", (*numbers, "no"), default=usual, script="no")
     return None if chosen == "no" else projects[int(chosen) - 1]
 
 
@@ -189,7 +191,7 @@ def _same_approvers(
     if not found:
         return
     question = sentence(
-        "May {names}, who may in project {project}, answer here too what the agent asks permission for?",
+        "May {names} answer here too, as in project {project}, what the agent asks permission for?",
         names=_names(found),
         project=label(other.name),
     )

@@ -183,8 +183,8 @@ class BotMove:
         context = runtime.context
         services, name = context.services, f"@{self.bot.username}"
         with services.store.transaction():
-            services.prompts.close_asks(translate("panel_moved", bot=name))
-            ended = services.panels.cancel_all(translate("panel_moved", bot=name))
+            ended = services.prompts.close_asks(translate("panel_moved", bot=name))
+            ended += services.panels.cancel_all(translate("panel_moved", bot=name))
             if services.key_values.add(self._told_key, ""):
                 text = translate("bot_moved", project=label(project_dir().name), bot=name, link=self.link or "").strip()
                 for member in services.access.members():
@@ -195,8 +195,7 @@ class BotMove:
         with anyio.move_on_after(SAID_WITHIN_S):
             await until(lambda: not services.panels.outcomes_due() and not services.notices.any())
         self.dialogue.say(
-            "✓ The earlier bot said in every direct chat where to go on; {panels} that it had open ended with a "
-            "sentence.",
+            "✓ The earlier bot said in every direct chat where to go on, and closed {panels} that it had open.",
             panels=counted(ended, "question"),
         )
 

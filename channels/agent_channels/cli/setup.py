@@ -288,7 +288,8 @@ def _move(
     from agent_channels.cli.moving import BotMove
 
     template, identity = found.bot.invite_link, found.bot.identity
-    link = template.format(bot=identity.username, code="") if template else None
+    # The invitation's address without its code is the bot's own.
+    link = template.partition("?")[0].format(bot=identity.username) if template else None
     take = partial(take_token, row, env, other, dialogue)
     BotMove(row, env, settings, dialogue, identity, link).run(found.text, take)
 

@@ -292,10 +292,12 @@ class Prompts:
                 self._panels.end_prompt(prompt_id, "closed", "", sentence)
             return bool(ended)
 
-    def close_asks(self, sentence: str) -> None:
-        """End every open `ask` without an answer; their askers are told."""
-        for row in self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND kind = 'ask'"):
+    def close_asks(self, sentence: str) -> int:
+        """End every open `ask` without an answer, and return how many; their askers are told."""
+        rows = self.store.rows("SELECT id FROM prompts WHERE state = 'open' AND kind = 'ask'")
+        for row in rows:
             self.close(row["id"], sentence)
+        return len(rows)
 
     def show_again(self) -> None:
         """Let every open card be sent once more."""

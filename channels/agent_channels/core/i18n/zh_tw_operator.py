@@ -154,6 +154,9 @@ TEXTS: dict[str, str] = {
         "等你在 {title} 傳訊息 ...（按 Ctrl-C 停止；再執行一次就會繼續）"
     ),
     "That invitation has run out; here is a new one.": "那個邀請已經過期；這是新的邀請。",
+    "· {person} stays out. Still waiting ... (Ctrl-C stops; run it again to go on)": (
+        "· {person} 不會加入。仍在等待……（Ctrl-C 停止；再執行一次就會繼續）"
+    ),
     "{person} has written to the bot, without the invitation. Is that you, or may they come in?": (
         "{person} 沒有用邀請就傳了訊息給機器人。是你本人，或可以讓對方加入嗎？"
     ),
@@ -921,7 +924,7 @@ TEXTS: dict[str, str] = {
     "✓ {joined}": "✓ {joined}",
     "Let the same people in here ({names})?": "要讓同一批人也進入這裡嗎（{names}）？",
     "✓ Let in here too: {names}.": "✓ 也可以進入這裡：{names}。",
-    "May {names}, who may in project {project}, answer here too what the agent asks permission for?": (
+    "May {names} answer here too, as in project {project}, what the agent asks permission for?": (
         "{names} 在專案 {project} 可以回覆代理的許可請求，在這裡也可以嗎？"
     ),
     "✓ They may: {names}.": "✓ 可以：{names}。",
@@ -965,8 +968,8 @@ TEXTS: dict[str, str] = {
     "changed, so run this again later": (
         "無法讀取這個專案要離開的機器人（{error}），在那裡等候的內容會遺失；沒有任何變更，請稍後再執行一次"
     ),
-    "✓ The earlier bot said in every direct chat where to go on; {panels} that it had open ended with a sentence.": (
-        "✓ 原來的機器人已在每個直接聊天說明到哪裡繼續；它還開著的{panels}已用一句話結束。"
+    "✓ The earlier bot said in every direct chat where to go on, and closed {panels} that it had open.": (
+        "✓ 原來的機器人已在每個直接聊天說明到哪裡繼續，並關閉了它還開著的{panels}。"
     ),
     "{count:,} question": "{count:,} 個問題",
     "{count:,} questions": "{count:,} 個問題",
