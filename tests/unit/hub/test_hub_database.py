@@ -6,10 +6,12 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import anyio
+import psycopg
 import pytest
 
 from agent_channels.core.errors import HubRefused, HubUnavailable, StoreError
 from agent_channels.core.hub import postgres_database, sqlite_database
+from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.database import HubDatabase
 from agent_channels.core.hub.migrations import MIGRATIONS
 from agent_channels.core.hub.project_hub import open_database
@@ -236,6 +238,13 @@ async def test_a_connection_that_breaks_is_made_again(cluster: Cluster) -> None:
         await put_cursor(db, "d", "4")
         assert await cursors(db) == {"a": "1", "d": "4"}
         await db.close()
+
+
+def test_a_password_that_is_missing_is_asked_for() -> None:
+    """It says where it goes, instead of asking whether the database runs, which has just answered."""
+    address = HubAddress.of("postgresql://me@127.0.0.1/hub", {})
+    with pytest.raises(HubRefused, match="PGPASSWORD="), postgres_database.explained(address):
+        raise psycopg.OperationalError("connection failed: fe_sendauth: no password supplied")
 
 
 async def test_a_database_that_hangs_is_given_up(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,15 @@ def explained(address: HubAddress) -> Iterator[None]:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
         reason = redact(" ".join(str(error).split())) or type(error).__name__
+        # The library's own words, before the server says anything.
+        if "no password supplied" in reason:
+            raise HubRefused(
+                sentence(
+                    "the hub {address} asks for a password, and none is set; put PGPASSWORD=... into .env in the "
+                    "channel's state folder, or give the whole address with --address-stdin",
+                    address=address,
+                )
+            ) from error
         if _needs_operator(reason):
             raise HubRefused(
                 sentence(

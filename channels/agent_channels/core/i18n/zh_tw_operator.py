@@ -1174,6 +1174,11 @@ TEXTS: dict[str, str] = {
     "in PostgreSQL": (
         "這台電腦上的 hub 需要 SQLite {needed}，而這裡的 Python 使用 {found}；請改用較新的 Python，或 PostgreSQL 的 hub"
     ),
+    "the hub {address} asks for a password, and none is set; put PGPASSWORD=... into .env in the "
+    "channel's state folder, or give the whole address with --address-stdin": (
+        "hub {address} 要求密碼，但沒有設定；請把 PGPASSWORD=... 寫進該頻道狀態資料夾裡的 .env，"
+        "或用 --address-stdin 提供完整位址"
+    ),
     "the hub {address} cannot be reached: {reason}; is the database running?": (
         "無法連上 hub {address}：{reason}；資料庫在執行嗎？"
     ),
