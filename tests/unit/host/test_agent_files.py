@@ -70,6 +70,51 @@ def test_a_toml_file_gets_ours_and_loses_it_again(env: Environment, tmp_path: Pa
     assert file.remove(file.add("")) == ""
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        TOML.replace("\n", "\r\n"),
+        'mcp_servers.other = { command = "x" }\nmodel = "best"\n',
+        '[mcp_servers.other]\ncommand = "x"\n[tui]\na = 1\n# mine\n[mcp_servers.third]\ncommand = "z"\n# the end\n',
+        "[[profiles]]\na = 1\n[tui]\na = 1\n[[profiles]]\na = 2\n\n\n",
+        'notes = """\n[mcp_servers.telegram]\ncommand = 1\n"""\n',
+        "[mcp_servers]\n",
+    ],
+)
+def test_a_toml_file_in_any_style_keeps_its_bytes(env: Environment, tmp_path: Path, text: str) -> None:
+    """Every line of others stays where it is and means what it meant, and taking ours out brings the file back."""
+    file = toml_servers(tmp_path / "config.toml", [env], "mcp_servers", server_entry)
+    added = file.add(text)
+    assert added.startswith(text)
+    before, after = tomllib.loads(text), tomllib.loads(added)
+    assert after.pop("mcp_servers") == {**before.pop("mcp_servers", {}), "telegram": server_entry(env)}
+    assert after == before
+    # What somebody writes behind ours stays too.
+    for more in ("", "\n# mine\n[more]\nb = 1\n"):
+        assert file.add(added + more) == added + more
+        assert file.remove(added + more) == text + more
+
+
+def test_a_toml_list_of_servers_on_one_line(env: Environment, tmp_path: Path) -> None:
+    """Ours goes into it, since no table can stand beside it."""
+    text = '# mine\nmcp_servers = { other = { command = "x" } }\n'
+    file = toml_servers(tmp_path / "config.toml", [env], "mcp_servers", server_entry)
+    assert tomllib.loads(file.add(text))["mcp_servers"]["telegram"] == server_entry(env)
+    assert file.remove(file.add(text)) == text
+
+
+def test_a_toml_entry_of_our_name_that_starts_another_program(env: Environment, tmp_path: Path) -> None:
+    """It is replaced with all of its tables; the rest stays."""
+    foreign = (
+        '[mcp_servers.telegram]\ncommand = "bun"\n\n[mcp_servers."telegram".env]\nA = "1"\n\n# mine\n[tui]\na = 1\n'
+    )
+    file = toml_servers(tmp_path / "config.toml", [env], "mcp_servers", server_entry)
+    assert file.remove(foreign) == foreign
+    added = file.add(foreign)
+    assert added.startswith("# mine\n[tui]\na = 1\n\n[mcp_servers.telegram]\n")
+    assert tomllib.loads(added)["mcp_servers"]["telegram"] == server_entry(env)
+
+
 def test_an_entry_of_our_name_that_starts_another_program(env: Environment, tmp_path: Path) -> None:
     """It is replaced by ours when that is asked for, and is nobody's of ours to take out."""
     foreign = '{"mcpServers": {"telegram": {"command": "bun", "args": ["serve", "telegram"]}}}'

@@ -14,7 +14,10 @@ from agent_channels.core.settings.config import Environment
 from agent_channels.hooks.hosts import kimi
 from agent_channels.hooks.run import HOOKS
 
-FOREIGN = '# mine\ndefault_model = "x"\n\n[[hooks]]\nevent = "Stop"\ncommand = "notify-send done"\n\n[other]\na = 1\n'
+FOREIGN = (
+    '# mine\ndefault_model = "x"\n\n# when it is done\n[[hooks]]\n# loud\nevent = "Stop"\n'
+    'command = "notify-send done"\n\n# another\n[other]\na = 1\n'
+)
 
 
 def hooks_file(tmp_path: Path) -> HostFile:
@@ -31,7 +34,7 @@ def test_the_hooks_are_written_beside_others(tmp_path: Path) -> None:
     file = hooks_file(tmp_path)
     text = file.add(FOREIGN)
     found = tomllib.loads(text)
-    assert text.startswith("# mine\n")
+    assert text.startswith(FOREIGN)
     assert (found["default_model"], found["other"]) == ("x", {"a": 1})
     assert found["hooks"][0] == {"event": "Stop", "command": "notify-send done"}
     ours = found["hooks"][1:]
@@ -50,15 +53,28 @@ def test_what_is_out_of_date_is_replaced(tmp_path: Path) -> None:
     text = file.add("")
     old = text.replace("timeout = 600", "timeout = 30")
     assert old != text
-    assert tomllib.loads(file.add(old)) == tomllib.loads(text)
+    assert file.add(old) == text
 
 
 def test_the_way_back(tmp_path: Path) -> None:
-    """What others wrote is left; a file that holds nothing else is gone."""
+    """What others wrote is left, byte for byte; a file that holds nothing else is gone."""
     file = hooks_file(tmp_path)
-    assert tomllib.loads(file.remove(file.add(FOREIGN))) == tomllib.loads(FOREIGN)
+    assert file.remove(file.add(FOREIGN)) == FOREIGN
+    theirs = '\n# later\n[[hooks]]\nevent = "Stop"\ncommand = "say bye"\n'
+    assert file.remove(file.add(FOREIGN) + theirs) == FOREIGN + theirs
     assert file.remove(file.add("")) == ""
     assert file.remove(FOREIGN) == FOREIGN
+
+
+def test_a_list_of_hooks_on_one_line(tmp_path: Path) -> None:
+    """An empty one makes way for ours, and one with hooks is written as tables: they mean the same."""
+    file = hooks_file(tmp_path)
+    for text, hooks in (
+        ("hooks = []\n", []),
+        ('hooks = [{ event = "Stop", command = "x" }]\n', [{"event": "Stop", "command": "x"}]),
+    ):
+        assert tomllib.loads(file.add(text))["hooks"][: len(hooks)] == hooks
+        assert tomllib.loads(file.remove(file.add(text))).get("hooks", []) == hooks
 
 
 @pytest.mark.parametrize("text", ["hooks = 1", "hooks = [1]", "hooks ="])
