@@ -158,6 +158,18 @@ async def test_a_wrong_token_is_asked_for_again(empty: Stage) -> None:
         assert wrong not in (empty.state / ".env").read_text()
 
 
+async def test_the_command_that_goes_on_names_the_host(empty: Stage, tmp_path: Path) -> None:
+    """Without it, the next run would ask for Claude Code's files; the same where a question is interrupted."""
+    command = ["setup", "telegram", "--host", "codex", "--token-stdin"]
+    ran = await empty.cli(*command, stdin=empty.tg.token, HOME=str(tmp_path))
+    assert ran.code == 0, ran.err
+    assert "run `channels setup telegram --host codex` in a terminal" in " ".join(ran.out.split())
+    async with setup(empty, "telegram", "--host", "codex") as terminal:
+        await terminal.until("Keep the token")
+        assert await terminal.interrupt() == 130
+        assert "`channels setup telegram --host codex` goes on from here" in " ".join(terminal.shown.split())
+
+
 async def test_beside_a_server_that_reads_the_bot(empty: Stage) -> None:
     """It is used, not fought: its process lets the person in and stores the tap, which is not the agent's to see."""
     ran = await empty.cli("setup", "telegram", "--yes", "--token-stdin", stdin=empty.tg.token)

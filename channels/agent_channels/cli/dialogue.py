@@ -22,13 +22,14 @@ class Dialogue:
     """Sentences and questions; with `quiet` (--json) nothing is said but `data` at the end, by the verb itself.
 
     `yes`: where a script has no option for a question, the answer is yes. `project` was named before: the files in it
-    are called by their place in it.
+    are called by their place in it. `again` is the command that goes on with what is left undone.
     """
 
     quiet: bool
     interactive: bool
     yes: bool = False
     project: Path | None = None
+    again: str = ""
     data: dict[str, Any] = field(default_factory=dict)
 
     def say(self, text: str, **values: object) -> None:

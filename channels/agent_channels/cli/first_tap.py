@@ -62,7 +62,7 @@ def first_tap(row: Channel, env: Environment, dialogue: Dialogue, bot: Identity,
         error = _first(group)
         if isinstance(error, PlatformError):
             raise ConfigError(
-                sentence("{error}; `channels setup {name}` goes on from here", error=words_of(error), name=row.name)
+                sentence("{error}; `{again}` goes on from here", error=words_of(error), again=dialogue.again)
             ) from None
         if isinstance(error, ChannelError):
             raise error from None
@@ -271,8 +271,8 @@ class _FirstTap:
         if not prompts.take(known.id):
             raise ConfigError(
                 sentence(
-                    "the message was closed without a tap; `channels setup {name}` sends another one",
-                    name=self.row.name,
+                    "the message was closed without a tap; `{again}` sends another one",
+                    again=self.dialogue.again,
                 )
             )
         prompts.confirm([known.id])

@@ -109,12 +109,13 @@ def run(args: argparse.Namespace) -> int:
     choose_language(*([args.channel] if args.channel else []))
     name = args.channel or _choose_channel(dialogue)
     choose_language(name)
+    dialogue.again = " ".join(["channels", "setup", name, *(["--host", args.host.name] if args.host else [])])
     try:
         _take_steps(args, channel(name), Environment(name), dialogue)
     except KeyboardInterrupt:
         from agent_channels.core.server.exit import leave
 
-        dialogue.warn("\nStopped. What was done stays: `channels setup {name}` goes on from here.", name=name)
+        dialogue.warn("\nStopped. What was done stays: `{again}` goes on from here.", again=dialogue.again)
         sys.stdout.flush()
         # A question that waits for its answer in a thread would keep the process.
         leave(code=130)
@@ -335,7 +336,7 @@ def _write_host_files(
 ) -> None:
     """Offer to write each of the host's files, unless the plugin brings their contents."""
     if args.host:
-        _require_lasting(row)
+        _require_lasting(dialogue)
         write_files(args.host, env, dialogue)
         if not (args.mcp_json or args.hooks or args.skills):
             return
@@ -345,7 +346,7 @@ def _write_host_files(
         return
     if installation().passing:
         if args.mcp_json == "yes" or args.hooks == "yes" or dialogue.interactive or dialogue.yes:
-            _require_lasting(row)
+            _require_lasting(dialogue)
         return
     path = servers_file(env)
     question = sentence("Enter the server into {path}, so that an agent host starts it?", path=path)
@@ -372,18 +373,17 @@ def _write_host_files(
         dialogue.say("✓ {done}.", done=dialogue.data["skills"])
 
 
-def _require_lasting(row: Channel) -> None:
+def _require_lasting(dialogue: Dialogue) -> None:
     """Raise `ConfigError` if this program may be gone tomorrow."""
     found = installation()
     if found.passing:
         raise ConfigError(
             sentence(
                 "{kind} keeps this program for the moment only, so no agent host can be told to start it; "
-                "install it with `uv tool install {requirement}` (or pipx install), then run `channels setup "
-                "{name}`",
+                "install it with `uv tool install {requirement}` (or pipx install), then run `{again}`",
                 kind=found.kind,
                 requirement=found.requirement,
-                name=row.name,
+                again=dialogue.again,
             )
         )
 
@@ -411,10 +411,11 @@ def _say_who_is_missing(row: Channel, env: Environment, bot: VerifiedBot, dialog
             dialogue.say("Next: {start}.", start=how_to_start(env))
             return
     dialogue.say(
-        "Nobody is paired yet, since that needs a person: run `channels setup {name}` in a terminal, and "
-        "it goes on there.\nOr: {start}, then `channels access {name} invite` (or write to "
-        "@{username} and let yourself in with the code it answers: `channels access {name} pair CODE`).",
+        "Nobody is paired yet, since that needs a person: run `{again}` in a terminal, and it goes on there.\n"
+        "Or: {start}, then `channels access {name} invite` (or write to @{username} and let yourself in with the code "
+        "it answers: `channels access {name} pair CODE`).",
         name=row.name,
+        again=dialogue.again,
         start=how_to_start(env),
         username=bot.identity.username,
     )

@@ -100,9 +100,9 @@ TEXTS: dict[str, str] = {
         "✓ 外掛 {plugin} 已經包含伺服器、hook 和技能。"
     ),
     "{kind} keeps this program for the moment only, so no agent host can be told to start it; install it with "
-    "`uv tool install {requirement}` (or pipx install), then run `channels setup {name}`": (
+    "`uv tool install {requirement}` (or pipx install), then run `{again}`": (
         "{kind} 只會暫時保留這個程式，所以無法讓代理的主程式啟動它；請用 `uv tool install {requirement}`（或 pipx "
-        "install）安裝，再執行 `channels setup {name}`"
+        "install）安裝，再執行 `{again}`"
     ),
     "Enter the server into {path}, so that an agent host starts it?": "要把伺服器寫入 {path}，讓代理的主程式啟動它嗎？",
     "Enter the hooks into {path}, so that messages and prompts reach you whatever the host's flags?": (
@@ -115,19 +115,19 @@ TEXTS: dict[str, str] = {
         "· 沒有安裝在聊天中顯示工作進度的 hook：它們需要 .mcp.json 裡有這個伺服器，以及 Claude Code 2.1.118 以上。"
     ),
     "Next: {start}.": "下一步：{start}。",
-    "Nobody is paired yet, since that needs a person: run `channels setup {name}` in a terminal, and it goes on there."
+    "Nobody is paired yet, since that needs a person: run `{again}` in a terminal, and it goes on there."
     "\nOr: {start}, then `channels access {name} invite` (or write to @{username} and let yourself in with the code it "
     "answers: `channels access {name} pair CODE`).": (
-        "還沒有人配對，因為這需要有人操作：請在終端機執行 `channels setup {name}`，會從那裡繼續。\n"
+        "還沒有人配對，因為這需要有人操作：請在終端機執行 `{again}`，會從那裡繼續。\n"
         "或者：{start}，再執行 `channels access {name} invite`（也可以傳訊息給 @{username}，再用它回覆的配對碼讓"
         "自己加入："
         "`channels access {name} pair CODE`）。"
     ),
-    "\nStopped. What was done stays: `channels setup {name}` goes on from here.": (
-        "\n已停止。完成的步驟都會保留：`channels setup {name}` 會從這裡繼續。"
+    "\nStopped. What was done stays: `{again}` goes on from here.": (
+        "\n已停止。完成的步驟都會保留：`{again}` 會從這裡繼續。"
     ),
     # The first tap.
-    "{error}; `channels setup {name}` goes on from here": "{error}；`channels setup {name}` 會從這裡繼續",
+    "{error}; `{again}` goes on from here": "{error}；`{again}` 會從這裡繼續",
     "✓ Paired: {names}.": "✓ 已配對：{names}。",
     "✓ {person} is paired.": "✓ {person} 已配對。",
     "Invite somebody else now?": "現在要邀請其他人嗎？",
@@ -172,8 +172,8 @@ TEXTS: dict[str, str] = {
     "✓ {person} has a message with two buttons. Waiting for the tap ... (Ctrl-C stops)": (
         "✓ {person} 收到了一則有兩個按鈕的訊息。等待點按 ...（按 Ctrl-C 停止）"
     ),
-    "the message was closed without a tap; `channels setup {name}` sends another one": (
-        "訊息沒有人點按就關閉了；`channels setup {name}` 會再傳一則"
+    "the message was closed without a tap; `{again}` sends another one": (
+        "訊息沒有人點按就關閉了；`{again}` 會再傳一則"
     ),
     "✓ {user} tapped {button!r}: the set-up is done.": "✓ {user} 點了 {button!r}：設定完成。",
     "`channels doctor {name}` looks for what is wrong.": "`channels doctor {name}` 會找出哪裡有問題。",
