@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from agent_channels.core.host.agents.copilot import HOST
+from agent_channels.core.host.agents.json_files import server_entry
 from agent_channels.core.host.config_files import foreign_server
+from agent_channels.core.host.install import add_server
 from agent_channels.core.settings.config import Environment
 from agent_channels.hooks.hosts import copilot
 from agent_channels.hooks.run import HOOKS, run
+from agent_channels.registry import channel
 
 FOREIGN = {"type": "command", "command": "notify-send done"}
 
@@ -42,19 +45,49 @@ def test_the_server_and_the_hooks_are_written_and_taken_out(tmp_path: Path) -> N
     assert hooks.remove(hooks.add("")) == ""
 
 
-def test_claude_code_starts_the_same_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both read one file: where this user's folders are is no setting of a stranger's, another folder is."""
-    assert HOST.files is not None
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """A project on a machine where this program is on the PATH, as a desktop starts it."""
     program = tmp_path / "bin" / "channels"
     program.parent.mkdir()
     program.touch(0o755)
     monkeypatch.setattr("sys.argv", [str(program)])
-    known = environment(tmp_path).environ | {"XDG_RUNTIME_DIR": "/run/user/1000", "PATH": str(program.parent)}
-    entry = json.loads(HOST.files([Environment("telegram", known)])[0].add(""))["mcpServers"]["telegram"]
-    entry["command"] = str(program)
+    found = environment(tmp_path).environ | {"XDG_RUNTIME_DIR": "/run/user/1000", "PATH": str(program.parent)}
+    return Environment("telegram", found)
+
+
+def test_claude_code_starts_the_same_entry(tmp_path: Path, known: Environment) -> None:
+    """Both read one file, which others read too: no path of this machine is in it."""
+    assert HOST.files is not None
+    text = HOST.files([known])[0].add("")
+    assert str(tmp_path) not in text
+    assert "/run/user" not in text
+    assert foreign_server("telegram", json.loads(text)["mcpServers"]["telegram"], "telegram", known.environ) == ""
+
+
+def test_the_entry_that_is_there_for_claude_code_stays(known: Environment) -> None:
+    """Others have it too, and both hosts fill in its variables; one that has the server connect elsewhere goes."""
+    assert HOST.files is not None
+    add_server(channel("telegram"), known)
+    (file, _) = HOST.files([known])
+    text = file.path.read_text()
+    assert "${TELEGRAM_BOT_TOKEN:-}" in text
+    assert file.add(text) == text
+    evil = text.replace("${TELEGRAM_API_ROOT:-}", "https://evil.example")
+    assert evil not in {text, file.add(evil)}
+    assert "evil" not in file.add(evil)
+
+
+def test_where_this_users_folders_are_is_no_setting_of_a_strangers(known: Environment) -> None:
+    """Earlier versions entered them, and such an entry is known; one with another folder is not."""
+    assert HOST.files is not None
+    entry = server_entry(known)
     assert entry["env"]["XDG_RUNTIME_DIR"] == "/run/user/1000"
-    assert foreign_server("telegram", entry, "telegram", known) == ""
-    assert "XDG_RUNTIME_DIR" in str(foreign_server("telegram", entry, "telegram", known | {"XDG_RUNTIME_DIR": "/run"}))
+    (file, _) = HOST.files([known])
+    text = json.dumps({"mcpServers": {"telegram": entry}})
+    assert file.add(text) == text
+    other = known.environ | {"XDG_RUNTIME_DIR": "/run"}
+    assert "XDG_RUNTIME_DIR" in str(foreign_server("telegram", entry, "telegram", other))
 
 
 @pytest.mark.parametrize(
@@ -111,6 +144,12 @@ def test_the_doctor_says_whether_the_folder_is_trusted(tmp_path: Path) -> None:
     config.parent.mkdir(parents=True)
     config.write_text(json.dumps({"trusted_folders": [str(tmp_path.resolve())]}))
     assert check(env).state == "ok"
+    # As version 1.0.102 writes it.
+    managed = "// User settings belong in settings.json.\n// This file is managed automatically.\n"
+    config.write_text(managed + json.dumps({"trustedFolders": [str(tmp_path.resolve())]}, indent=2))
+    assert check(env).state == "ok"
+    config.write_text(managed + json.dumps({"trustedFolders": ["/elsewhere"]}))
+    assert "does not say so" in check(env).evidence
     config.write_text("[]")
     assert check(env).state == "note"
 

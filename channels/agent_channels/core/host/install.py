@@ -21,6 +21,7 @@ import agent_channels
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.agents.agent_host import HostFile
+from agent_channels.core.host.agents.json_files import program_in_project, shared_server_entry
 from agent_channels.core.host.config_files import (
     config_dir,
     foreign_server,
@@ -36,9 +37,8 @@ from agent_channels.core.host.hook_call import EVENTS, hook_entry
 from agent_channels.core.host.hook_lists import add_missing_hooks, is_gone, remove_hooks, runs_ours
 from agent_channels.core.host.json_text import edited
 from agent_channels.core.i18n.sentences import joined, sentence
-from agent_channels.core.program import is_on_path, own_script
 from agent_channels.core.settings.config import Environment
-from agent_channels.core.settings.paths import data_dir, env_value, expand_home, project_dir
+from agent_channels.core.settings.paths import data_dir, expand_home, project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir, write_atomically
 
 __all__ = [
@@ -94,24 +94,9 @@ def add_server(row: Channel, env: Environment) -> str:
         entry = servers.get(row.name)
         if foreign_server(row.name, entry, row.name, env.environ) == "":
             return
-        servers[row.name] = _server_entry(row, env)
+        servers[row.name] = shared_server_entry(env, [secret.name for secret in row.secrets])
 
     return _merge(project_dir(env.environ), path, change, sentence("the server {name!r}", name=row.name))
-
-
-def _server_entry(row: Channel, env: Environment) -> JSON:
-    upper = row.name.upper()
-    names = [
-        f"{upper}_{end}"
-        for end in ("STATE_DIR", "BOT_TOKEN", *(secret.name for secret in row.secrets), "API_ROOT", "PROXY")
-    ]
-    values = {name: f"${{{name}:-}}" for name in (*names, "CHANNELS_MODE", "CHANNELS_CLAIM")}
-    if env_value(names[0], env.environ):
-        # The shell that starts the host may not set it.
-        values[names[0]] = f"${{{names[0]}:-{env.state_dir}}}"
-    # The file is shared with others, on whose machines this one's paths lead nowhere.
-    program = "channels" if is_on_path(env.environ) else _program(env, "${CLAUDE_PROJECT_DIR:-.}")
-    return {"command": program, "args": ["serve", row.name], "env": values}
 
 
 def add_hooks(env: Environment, servers: Sequence[str]) -> str:
@@ -327,20 +312,11 @@ def shipped_hooks(env: Environment) -> dict[str, list[JSON]]:
     if path is None:
         raise ConfigError(sentence("hooks.json is missing beside {package}; reinstall this program", package=package))
     hooks: dict[str, list[JSON]] = json.loads(path.read_text(encoding="utf-8"))["hooks"]
-    program = _program(env, "${CLAUDE_PROJECT_DIR}")
+    program = program_in_project(env, "${CLAUDE_PROJECT_DIR}")
     quoted = f'"{program}"' if program.startswith("$") else shlex.quote(program)
     for hook in (hook for groups in hooks.values() for group in groups for hook in group["hooks"]):
         hook["command"] = re.sub(r"^.* hook (\w+)$", lambda match: f"{quoted} hook {match[1]}", hook["command"])
     return hooks
-
-
-def _program(env: Environment, project: str) -> str:
-    """The path by which a host starts this program; below `project`, its variable for the project, if it is there."""
-    script = own_script()
-    try:
-        return f"{project}/{script.relative_to(project_dir(env.environ).absolute()).as_posix()}"
-    except ValueError:
-        return str(script)
 
 
 def _merge(project: Path, path: Path, change: Callable[[JSON], None], what: str) -> str:

@@ -28,10 +28,12 @@ __all__ = [
     "hooks_part",
     "is_our_command",
     "json_file",
+    "program_in_project",
     "server_command",
     "server_entry",
     "server_variables",
     "servers_part",
+    "shared_server_entry",
     "starts_here",
 ]
 
@@ -94,22 +96,48 @@ def server_entry(env: Environment) -> JSON:
     return {"command": program, "args": args, "env": server_variables(env)}
 
 
+def shared_server_entry(env: Environment, secrets: Sequence[str] = ()) -> JSON:
+    """Return a server's entry for a file that is shared with others, so nothing of this machine stands in it.
+
+    `secrets` are the names, without the channel's, of what the server needs besides its token.
+    """
+    upper = env.channel.upper()
+    names = [f"{upper}_{end}" for end in ("STATE_DIR", "BOT_TOKEN", *secrets, "API_ROOT", "PROXY")]
+    values = {name: f"${{{name}:-}}" for name in (*names, "CHANNELS_MODE", "CHANNELS_CLAIM")}
+    if env_value(names[0], env.environ):
+        # The shell that starts the host may not set it.
+        values[names[0]] = f"${{{names[0]}:-{env.state_dir}}}"
+    program = "channels" if is_on_path(env.environ) else program_in_project(env, "${CLAUDE_PROJECT_DIR:-.}")
+    return {"command": program, "args": ["serve", env.channel], "env": values}
+
+
+def program_in_project(env: Environment, project: str) -> str:
+    """Return the path by which a host starts this program: below `project`, its variable, if it is in the project."""
+    script = own_script()
+    try:
+        return f"{project}/{script.relative_to(project_dir(env.environ).absolute()).as_posix()}"
+    except ValueError:
+        return str(script)
+
+
 def servers_part(
     environments: Sequence[Environment],
     key: str = "mcpServers",
     entry: Callable[[Environment], JSON] = server_entry,
+    stays: Callable[[object, Environment], bool] | None = None,
 ) -> JsonPart:
     """Return the servers of these channels in the object `key`; one of ours that is there stays as it is.
 
-    One of the same name that starts another program is replaced.
+    One of the same name that starts another program is replaced. `stays`: what counts as ours (default: `starts_here`).
     """
+    stays = stays or starts_here
 
     def add(content: JSON) -> None:
         servers = content.setdefault(key, {})
         if not isinstance(servers, dict):
             raise ConfigError(sentence("{key} is not an object; fix it first", key=key))
         for env in environments:
-            if not starts_here(servers.get(env.channel), env):
+            if not stays(servers.get(env.channel), env):
                 servers[env.channel] = entry(env)
 
     def remove(content: JSON) -> None:
