@@ -14,7 +14,7 @@ from agent_channels.hooks.event import HookEvent
 __all__ = ["run"]
 
 # The host goes on under another session id.
-GOES_ON = {"clear", "resume"}
+GOES_ON = ("clear", "resume")
 SEND_WITHIN_S = 6.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,21 +60,42 @@ def test_the_plugin_is_written_only_over_our_own(tmp_path: Path, host: str, conf
         plugin.add(theirs)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js to read it with")
-def test_the_plugin_is_a_module_that_a_host_can_load(tmp_path: Path) -> None:
-    """It has one export, a function: a host takes every export for a plugin."""
+def in_node(tmp_path: Path, script: str, **env: str) -> str:
+    """Run a script that finds the plugin's path in its first argument; return what it prints."""
     _, plugin = files("opencode", tmp_path, "telegram")
     path = tmp_path / "plugin.mjs"
     path.write_text(plugin.add(""))
-    shown = """
-        const exported = Object.entries(await import(process.argv[1]))
-        console.log(exported.map(([name, value]) => `${name} ${typeof value}`).join())
-    """
-    ran = subprocess.run(
-        [shutil.which("node") or "node", "--input-type=module", "-e", shown, str(path)],
+    return subprocess.run(
+        [shutil.which("node") or "node", "--input-type=module", "-e", script, str(path)],
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
-    )
-    assert ran.stdout == "AgentChannels function\n"
+        env={**os.environ, **env},
+    ).stdout
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js to read it with")
+def test_the_plugin_is_a_module_that_a_host_can_load(tmp_path: Path) -> None:
+    """It has one export, a function: a host takes every export for a plugin."""
+    shown = """
+        const exported = Object.entries(await import(process.argv[1]))
+        console.log(exported.map(([name, value]) => `${name} ${typeof value}`).join())
+    """
+    assert in_node(tmp_path, shown) == "AgentChannels function\n"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js to read it with")
+def test_the_plugin_is_there_where_the_runtime_folder_is_not(tmp_path: Path) -> None:
+    """After `su`, or in a container, the variable names a folder that is gone; messages come all the same."""
+    shown = """
+        const { AgentChannels } = await import(process.argv[1])
+        const plugin = await AgentChannels({ client: {}, directory: "." })
+        const entry = { command: ["channels", "serve", "telegram"] }
+        await plugin.config({ mcp: { telegram: entry } })
+        console.log(entry.environment.CHANNELS_HOST_SOCKET)
+        await plugin.dispose()
+    """
+    socket = in_node(tmp_path, shown, XDG_RUNTIME_DIR=str(tmp_path / "gone"), TMPDIR="/tmp")  # noqa: S108 - as usual
+    assert socket.startswith("/tmp/channels-")  # noqa: S108
+    assert not Path(socket.strip()).parent.exists()

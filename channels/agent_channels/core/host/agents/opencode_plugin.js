@@ -41,9 +41,16 @@ export const AgentChannels = async ({ client, directory }) => {
 
   // ---- the socket
 
-  // A socket's path may have 104 bytes.
-  const above = [process.env.XDG_RUNTIME_DIR, tmpdir()].find((one) => one && one.length < 70) ?? "/tmp"
-  const folder = process.platform === "win32" ? undefined : mkdtempSync(join(above, "channels-"))
+  // A socket's path may have 104 bytes, and the variable may name a folder that is gone, or another user's (`su`).
+  const makeFolder = () => {
+    for (const above of [process.env.XDG_RUNTIME_DIR, tmpdir()]) {
+      try {
+        if (above && above.length < 70) return mkdtempSync(join(above, "channels-"))
+      } catch {}
+    }
+    return mkdtempSync("/tmp/channels-")
+  }
+  const folder = process.platform === "win32" ? undefined : makeFolder()
   const path = folder ? join(folder, "host.sock") : `\\\\.\\pipe\\channels-${randomBytes(16).toString("hex")}`
 
   const take = {
