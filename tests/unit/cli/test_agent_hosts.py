@@ -118,6 +118,26 @@ def test_uninstall_takes_ours_out_of_every_hosts_files(folders: tuple[Path, Path
     assert "There is nothing of this program" in channels("uninstall", "--yes").out
 
 
+def test_uninstall_goes_past_a_broken_file_of_others(folders: tuple[Path, Path], channels) -> None:
+    """It holds nothing of ours; one that may is named, and nothing is changed before it is mended."""
+    project, _ = folders
+    write_files(AGENT_HOSTS["codex"], Environment("telegram"), Dialogue(quiet=True, interactive=False))
+    broken = {project / ".mcp.json": "{", project / ".gemini" / "settings.json": "{,}", project / "kilo.json": "[]"}
+    for path, text in broken.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    ran = channels("uninstall", "--yes")
+    assert ran.code == 0, ran.err
+    assert not (project / ".codex").exists()
+    assert {path: path.read_text() for path in broken} == broken
+    write_files(AGENT_HOSTS["codex"], Environment("telegram"), Dialogue(quiet=True, interactive=False))
+    (project / "kilo.json").write_text('{"mcp": {"telegram": {"command": ["channels"')
+    ran = channels("uninstall", "--yes")
+    assert ran.code == 1
+    assert "kilo.json" in ran.err
+    assert (project / ".codex").exists()
+
+
 def test_an_unknown_host_is_told_the_known_ones(channels) -> None:
     """With the nearest name."""
     ran = channels("doctor", "--host", "codx")

@@ -59,6 +59,22 @@ def test_a_json_file_gets_ours_and_loses_it_again(env: Environment, tmp_path: Pa
     assert file.remove(JSON) == JSON
 
 
+@pytest.mark.parametrize("name", ["gemini", "qwen", "opencode", "kilo"])
+def test_a_host_that_takes_comments_keeps_them(env: Environment, name: str) -> None:
+    """Nobody has to take them out for set-up; where ours has no place beside one, its owner is asked to enter it."""
+    files_of = AGENT_HOSTS[name].files
+    assert files_of is not None
+    file = files_of([env])[0]
+    text = '{\n  // mine\n  "theme": "dark", // dark\n}\n'
+    added = file.add(text)
+    assert added.startswith('{\n  // mine\n  "theme": "dark",\n')
+    assert "// dark" in added
+    assert file.add(added) == added
+    assert file.remove(added) == text
+    with pytest.raises(ConfigError, match="has comments that would be lost"):
+        file.add("{\n  // nothing yet\n}\n")
+
+
 def test_a_toml_file_gets_ours_and_loses_it_again(env: Environment, tmp_path: Path) -> None:
     """As above; comments stay."""
     file = toml_servers(tmp_path / "config.toml", [env, Environment("discord")], "mcp_servers", server_entry)

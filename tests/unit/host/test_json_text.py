@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_channels.core.host.json_text import edited
+from agent_channels.core.host.json_text import comments_in, edited, without_comments
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -49,6 +49,40 @@ def test_what_was_added_goes_without_a_trace(before: Any, indent: Any, sort: boo
 def test_how_it_is_written(text: str, after: Any, wanted: str) -> None:
     """As the file is: its indentation, its line ends, its blanks."""
     assert edited(text, after) == wanted
+
+
+COMMENTED = """{
+  // theirs, and "quoted"
+  "a": 1, /* one, ]
+  two */
+  "url": "https://example.org/* none */,}",
+  "list": [1, 2, ], // last
+}
+// the end
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_comments_stay_in_their_places(newline: str) -> None:
+    """And a comma behind the last item; what looks like either within a string is none."""
+    text = COMMENTED.replace("\n", newline)
+    before = json.loads(without_comments(text))
+    assert before == {"a": 1, "url": "https://example.org/* none */,}", "list": [1, 2]}
+    assert len(without_comments(text)) == len(text)
+    after = {**before, "ours": {"x": 1}, "list": [1, 2, 3]}
+    added = edited(text, after, comments=True)
+    assert json.loads(without_comments(added)) == after
+    assert comments_in(added) == comments_in(text)
+    assert len(comments_in(text)) == 4
+    assert edited(added, before, comments=True) == text
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["/*", '"/*', "//", ",", ", ", '"', "\\"])
+def test_a_hostile_file_is_searched_once(text: str) -> None:
+    """It may come with a repository, and set-up, the doctor and `status` look at it."""
+    long = text * 500_000
+    assert len(without_comments(long)) == len(long)
 
 
 def test_what_is_not_an_object_is_refused() -> None:

@@ -28,7 +28,6 @@ from agent_channels.core.host.config_files import (
     hook_command,
     is_turn_hook,
     json_object,
-    read_json,
     read_text,
     settings_files,
     to_fix_first,
@@ -58,6 +57,8 @@ __all__ = [
 
 JSON = dict[str, Any]
 PROMPT_EVENT = "UserPromptSubmit"
+# A file without this word has nothing of ours: what somebody else broke in it must not keep ours in all other files.
+OURS = "channels"
 
 
 def servers_file(env: Environment) -> Path:
@@ -181,7 +182,7 @@ class Removal:
 def removals(channels: Sequence[str], environ: Mapping[str, str]) -> list[Removal]:
     """Return what there is of ours in the host's files of this project and this user, and what would be left of them.
 
-    Raises `ConfigError` for a file that is not JSON.
+    Raises `ConfigError` for a file that cannot be read and may have something of ours.
     """
     project, found = project_dir(environ), []
     names: set[str] = set()
@@ -220,7 +221,12 @@ def _removals_of_hosts(
         before = read_text(file.path) if known is None else known.text
         if not before or _leads_out(project_dir(environ), file.path, environ):
             continue
-        after = file.remove(before)
+        try:
+            after = file.remove(before)
+        except ConfigError:
+            if OURS in before:
+                raise
+            continue
         if after != before:
             what = sentence("{what} in", what=file.what) if known is None else known.what
             found[file.path] = Removal(file.path, what, after or None)
@@ -233,12 +239,18 @@ def _leads_out(project: Path, path: Path, environ: Mapping[str, str]) -> bool:
 
 
 def _removal(path: Path, take_out: Callable[[JSON], None], what: str) -> Removal | None:
-    before = read_json(path)
+    text = read_text(path)
+    try:
+        before = json_object(path, text)
+    except ConfigError:
+        if OURS in text:
+            raise
+        return None
     after = copy.deepcopy(before)
     take_out(after)
     if after == before:
         return None
-    return Removal(path, what, edited(read_text(path), after) if after else None)
+    return Removal(path, what, edited(text, after) if after else None)
 
 
 def _take_out_servers(content: JSON, channels: Sequence[str], environ: Mapping[str, str]) -> list[str]:

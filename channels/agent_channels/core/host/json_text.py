@@ -7,11 +7,30 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["edited"]
+__all__ = ["comments_in", "edited", "without_comments"]
 
 JSON = dict[str, Any]
 _BLANK = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
+# Strings come first, so that what looks like the others within them is none. What does not end goes to the text's end,
+# or a hostile file with a million beginnings would be searched as often.
+_STRING = r'"(?:\\.|[^"\\])*"'
+_COMMENT = re.compile(rf"{_STRING}|(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))", re.DOTALL)
+_LAST_COMMA = re.compile(rf"{_STRING}|(?P<comma>,)(?=\s*[\]}}])", re.DOTALL)
+
+
+def without_comments(text: str) -> str:
+    """Return a text with blanks for its comments, and for a comma behind the last item: all else stays in its place."""
+
+    def blank(found: re.Match[str]) -> str:
+        return re.sub(r"[^\r\n]", " ", found[0]) if found.lastgroup else found[0]
+
+    return _LAST_COMMA.sub(blank, _COMMENT.sub(blank, text))
+
+
+def comments_in(text: str) -> list[str]:
+    """Return the comments of a JSON text, in order."""
+    return [found[0].rstrip() for found in _COMMENT.finditer(text) if found.lastgroup]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +50,27 @@ class _Change:
     text: str
 
 
-def edited(text: str, after: JSON) -> str:
+def edited(text: str, after: JSON, *, comments: bool = False) -> str:
     """Return the text of a JSON object, changed so that it means `after`; an empty text is an empty object.
 
-    Raises ValueError if the text is not a JSON object.
+    `comments`: it may hold some, as `without_comments` knows them; those within what is replaced go with it. Raises
+    ValueError if the text is not a JSON object.
     """
-    before = json.loads(text) if text.strip() else {}
+    plain = without_comments(text) if comments else text
+    before = json.loads(plain) if plain.strip() else {}
     if not isinstance(before, dict):
         raise TypeError("the text is not a JSON object")
     newline = "\r\n" if "\r\n" in text else "\n"
     found = re.search(r"^([ \t]+)\S", text, re.MULTILINE)
     unit = found[1] if found else "  "
     whole = json.dumps(after, ensure_ascii=False, indent=unit).replace("\n", newline) + newline
-    if not text.strip():
+    if not plain.strip():
         return whole
-    changes = _changes(text, _skip(text, 0), before, after, _Style(unit, newline))
+    changes = _changes(plain, _skip(plain, 0), before, after, _Style(unit, newline))
     for change in sorted(changes, key=lambda change: change.start, reverse=True):
         text = text[: change.start] + change.text + text[change.end :]
     # A key that stands twice in an object, for one, cannot be changed in its place.
-    return text if json.loads(text) == after else whole
+    return text if json.loads(without_comments(text) if comments else text) == after else whole
 
 
 @dataclass(frozen=True, slots=True)

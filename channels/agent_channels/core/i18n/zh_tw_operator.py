@@ -1911,6 +1911,7 @@ TEXTS: dict[str, str] = {
     "{path}: {key} is written in a way that is not changed here; enter the server by hand": (
         "{path}：{key} 的寫法這裡不會更動；請自行加入伺服器"
     ),
+    "{path} has comments that would be lost; enter {what} by hand": ("{path} 裡的註解會因此遺失；請自行加入{what}"),
     "{path} is not YAML: {error}; fix it first": "{path} 不是 YAML：{error}；請先修正",
     "{path} is not a YAML mapping; fix it first": "{path} 不是 YAML 物件；請先修正",
     "{key} in {path} is not a list; fix it first": "{path} 裡的 {key} 不是陣列；請先修正",

@@ -39,6 +39,7 @@ def _files(environments: Sequence[Environment]) -> list[HostFile]:
             sentence("the server and the hooks"),
             servers_part(environments, entry=_entry),
             hooks_part(hook_groups(hooks, "gemini"), environ),
+            comments=True,
         )
     ]
 

@@ -14,7 +14,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.agents.agent_host import HostFile
 from agent_channels.core.host.config_files import PLACES, is_this_program, json_object, to_fix_first
 from agent_channels.core.host.hook_lists import add_missing_hooks, called_server, is_gone, remove_hooks, runs_ours
-from agent_channels.core.host.json_text import edited
+from agent_channels.core.host.json_text import comments_in, edited, without_comments
 from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.program import is_on_path, own_script
 from agent_channels.core.settings.config import Environment
@@ -51,12 +51,15 @@ class JsonPart:
     remove: Callable[[JSON], None]
 
 
-def json_file(path: Path, what: str, *parts: JsonPart) -> HostFile:
-    """Return a JSON file with these things of ours; the rest of its text stays byte for byte."""
+def json_file(path: Path, what: str, *parts: JsonPart, comments: bool = False) -> HostFile:
+    """Return a JSON file with these things of ours; the rest of its text stays byte for byte.
+
+    `comments`: the host takes comments in it, and a comma behind the last item.
+    """
 
     def changed(text: str, changes: Iterable[Callable[[JSON], None]]) -> str:
         with to_fix_first():
-            before = json_object(path, text)
+            before = json_object(path, without_comments(text) if comments else text)
         after = copy.deepcopy(before)
         try:
             for change in changes:
@@ -65,12 +68,20 @@ def json_file(path: Path, what: str, *parts: JsonPart) -> HostFile:
             raise ConfigError(sentence("{path}: {error}", path=path, error=words_of(error))) from error
         if after == before:
             return text
-        return edited(text, after) if after else ""
+        return edited(text, after, comments=comments) if after else ""
+
+    def add(text: str) -> str:
+        added = changed(text, [part.add for part in parts])
+        if comments and comments_in(added) != comments_in(text):
+            raise ConfigError(
+                sentence("{path} has comments that would be lost; enter {what} by hand", path=path, what=what)
+            )
+        return added
 
     return HostFile(
         path,
         what,
-        add=lambda text: changed(text, [part.add for part in parts]),
+        add=add,
         remove=lambda text: changed(text, [part.remove for part in parts]),
     )
 

@@ -37,7 +37,7 @@ def plugin_files(config: str, folder: str, environments: Sequence[Environment]) 
     path = project / folder / PLUGIN_NAME
     servers = servers_part(environments, "mcp", _server_entry)
     return [
-        json_file(project / config, sentence("the servers"), servers),
+        json_file(project / config, sentence("the servers"), servers, comments=True),
         HostFile(path, sentence("the plugin"), partial(_with_plugin, path), _without_plugin),
     ]
 
