@@ -223,6 +223,25 @@ async def test_a_hub_that_cannot_be_reached_acknowledges_nothing(hub: HubStage, 
     )
 
 
+async def test_a_hub_that_takes_no_writes_shows_in_every_project(hub: HubStage) -> None:
+    """A full disk under the hub: also a project that reads nothing itself says that nobody reads, until somebody does.
+
+    Its own events would come as ever, and what it last knew of the hub can still be read there.
+    """
+    web, api = hub.project("web"), hub.project("api", "two")
+    await hub.reading(web)
+    other = await hub.working(api)
+    with hub.unwritable():
+        status = await other.status_when(lambda found: bool(found["problem"]), 30)
+        assert status["reader"]["state"] != "reading"
+        assert status["reader"]["error"]
+        shown = await hub.stage.cli("status", "telegram", **api.env)
+        assert shown.code == 1
+        assert "reading now" not in shown.out
+    status = await other.status_when(lambda found: found["problem"] is None, 30)
+    assert status["reader"]["state"] == "reading"
+
+
 async def test_a_newer_schema_is_refused_and_nothing_is_lost(hub: HubStage) -> None:
     """The old program reads nothing and says why, in the status and in the doctor; updated, it goes on."""
     web = hub.project("web")

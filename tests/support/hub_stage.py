@@ -91,7 +91,7 @@ class HubStage:
             await self.gate.open()
 
     @contextlib.contextmanager
-    def blocked(self) -> Any:
+    def blocked(self, lock: str = "events IN ACCESS EXCLUSIVE MODE") -> Any:
         """No event can be put into the hub, or marked as done in it, for a while."""
         if self.hub.cluster is None:
             with self.hub.held():
@@ -100,8 +100,12 @@ class HubStage:
             import psycopg
 
             with psycopg.connect(self.hub.cluster.url(self.hub.database)) as connection:
-                connection.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+                connection.execute(f"LOCK TABLE {lock}".encode())
                 yield
+
+    def unwritable(self) -> Any:
+        """Who reads the bot, and which projects are there, can be read in the hub but not written for a while."""
+        return self.blocked("bots, members IN EXCLUSIVE MODE")
 
     def owner(self) -> tuple[str, int]:
         """Who has the lease, and its epoch."""

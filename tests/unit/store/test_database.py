@@ -15,6 +15,7 @@ from agent_channels.core.errors import StoreError
 from agent_channels.core.settings.state_folder import make_state_folder
 from agent_channels.core.store import database
 from agent_channels.core.store.database import Store
+from agent_channels.core.store.health import Health
 from agent_channels.core.store.migrations import MIGRATIONS
 from unprivileged import unprivileged
 
@@ -348,3 +349,18 @@ async def test_durable_means_on_disk(tally: Store) -> None:
         file.unlink()
     with pytest.raises(StoreError, match=r"cannot be used: No such file"):
         await tally.sync()
+
+
+def test_what_a_full_disk_did_not_take_of_the_status_is_known_and_written_later(tmp_path: Path) -> None:
+    """The process itself knows it at once; every other one once there is room."""
+    with Store.open(tmp_path) as store, Store.open(tmp_path) as other:
+        health = Health(store)
+        health.set_state("reading", "")
+        with other.transaction(), store.waiting_at_most(0):
+            health.set_state("store", "the disk is full")
+            assert health.read()["reader"] == "store"
+            assert health.get("error") == "the disk is full"
+            assert Health(other).get("reader") == "reading"
+        health.add_note("")
+        assert Health(other).get("reader") == "store"
+        assert Health(other).get("error") == "the disk is full"

@@ -42,7 +42,8 @@ def facts(
     only_pulls} of the host whose session the bot is read for, or null), idle_server (why
     a server that is attached to a host does not read, or null), restarts ({count, why, last}, last as ISO time, of the
     server that reads, or null if it was never started again), reader {state, error, note}, hub (what `hub_facts` in
-    `hub/member.py` returned last, or null if the bot is not shared), last_poll_ok (ISO time or null), working (a list
+    `hub/member.py` returned last, and {state, problem} of the reading for all projects; null if the bot is not
+    shared), last_poll_ok (ISO time or null), working (a list
     of {since, running, steps, files, stopping}, `running` in words), inbox {received, open, offered, answered, held,
     failed}, oldest_open, plain_only (why messages are not sent in the platform's rich form, or null), problem.
     Raises one of `VALUE_FAULTS` for a value that no program of ours wrote.
@@ -52,6 +53,17 @@ def facts(
     approvers = {m.user_id for m in access.approvers()}
     holder = ReaderLock(channel, bot_id, state_dir).holder() if bot_id else None
     known = health.get("bot_id") == bot_id
+    hub = json.loads(health.get("hub") or "null")
+    reader = {
+        "state": health.get("reader") if holder else "idle",
+        "error": health.get("error") or None,
+        "note": health.get("note") or None,
+    }
+    if hub and hub.get("problem"):
+        hub["problem"] = unpacked(hub["problem"])
+        if reader["state"] == "reading":
+            # Its own events come, as far as there are any.
+            reader |= {"state": hub["state"], "error": hub["problem"]}
     every = {
         "channel": channel,
         "state_dir": str(state_dir),
@@ -83,18 +95,14 @@ def facts(
         "client": _client(services, health.get("session")) if holder else None,
         "idle_server": _idle(services, holder),
         "restarts": _restarts(health.get("restarts")) if holder else None,
-        "reader": {
-            "state": health.get("reader") if holder else "idle",
-            "error": health.get("error") or None,
-            "note": health.get("note") or None,
-        },
-        "hub": json.loads(health.get("hub") or "null"),
+        "reader": reader,
+        "hub": hub,
         "last_poll_ok": epoch_iso(health.get("last_poll_ok")),
         "working": [_working(turn) for turn in services.turns.running()],
         "inbox": inbox.counts(),
         "oldest_open": epoch_iso(inbox.oldest_open()),
         "plain_only": health.get("plain_only") or None,
-        "problem": problem or _problem(channel, health, held=holder is not None),
+        "problem": problem or _problem(channel, reader, held=holder is not None),
     }
     # A damaged database may hold bytes where text was written. That has to show here, and not where the facts are used.
     json.dumps(every)
@@ -249,11 +257,11 @@ def _restarts(recorded: str | None) -> dict[str, Any] | None:
         return None
 
 
-def _problem(channel: str, health: dict[str, Any], *, held: bool) -> str | None:
+def _problem(channel: str, reader: dict[str, Any], *, held: bool) -> str | None:
     """Return what keeps the reader from reading."""
-    if held and health.get("reader") not in {"reading", "connecting", None}:
-        why = health.get("error") or sentence("see `{command}`", command=log_command(channel))
-        return reader_state(health["reader"], why)
+    if held and reader["state"] not in {"reading", "connecting", None}:
+        why = reader["error"] or sentence("see `{command}`", command=log_command(channel))
+        return reader_state(reader["state"], why)
     return None
 
 

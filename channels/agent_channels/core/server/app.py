@@ -218,8 +218,6 @@ class _Server:
                 context = runtime.context
                 known = facts(name, state_dir, context.services, context.bot_id, self.current.problem or None)
                 mode, why = runtime.mode()
-                if runtime.reader is not None and (latest := context.services.health.latest()):
-                    known["reader"] |= {"state": latest[0], "error": latest[1] or None}
                 return {**known, "mode": {"name": mode, "why": why}, "host": self.session.client()}
             with Store.open_existing(state_dir) as store:
                 return facts(name, state_dir, Services.of(store), None, self.current.problem)

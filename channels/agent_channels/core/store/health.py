@@ -25,6 +25,7 @@ class Health:
         self.store = store
         self._written_at = 0.0
         self._state: tuple[str, str] | None = None
+        self._unwritten: dict[str, str] = {}
 
     def record_answer(self) -> None:
         """Record that the platform answered a read just now."""
@@ -89,15 +90,22 @@ class Health:
 
     def get(self, key: str) -> str | None:
         """Return one recorded value, or None."""
-        value: str | None = self.store.value("SELECT value FROM health WHERE key = ?", key)
+        value: str | None = self._unwritten.get(key)
+        if value is None:
+            value = self.store.value("SELECT value FROM health WHERE key = ?", key)
         return None if value is None else unpacked(value)
 
     def read(self) -> dict[str, str | None]:
-        """Return every recorded value by key."""
+        """Return every recorded value by key, those too that the disk did not take from this process."""
         rows = self.store.rows("SELECT key, value FROM health")
-        return {row["key"]: None if row["value"] is None else unpacked(row["value"]) for row in rows}
+        found = {row["key"]: row["value"] for row in rows} | self._unwritten
+        return {key: None if value is None else unpacked(value) for key, value in found.items()}
 
     def _write(self, key: str, value: str) -> None:
-        # A disk that takes no writes shows in the journal, which must be written; this record may be missing.
-        with contextlib.suppress(StoreError), self.store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO health VALUES (?, ?, ?)", (key, packed(value), time.time()))
+        # A disk that takes no writes shows in the journal, which must be written; this record may come later.
+        self._unwritten[key] = packed(value)
+        with contextlib.suppress(StoreError):
+            with self.store.transaction() as db:
+                for name, text in self._unwritten.items():
+                    db.execute("INSERT OR REPLACE INTO health VALUES (?, ?, ?)", (name, text, time.time()))
+            self._unwritten.clear()

@@ -17,12 +17,13 @@ from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.lease import LeaseHolder, lease_holder
 from agent_channels.core.hub.members import BEAT_EVERY_S, MemberFacts, MemberGroup, ProjectMember, SessionState
 from agent_channels.core.hub.project_hub import ProjectHub
-from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.i18n.sentences import joined, packed, redacted, sentence, words_of
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.scheduling import seconds_to_tick
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Settings
 from agent_channels.core.settings.paths import project_dir
+from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
 
 __all__ = ["HubMember", "differs", "hub_facts", "member_facts", "state_words"]
@@ -33,6 +34,7 @@ LOOK_EVERY_S = 2.0
 LEAVE_WITHIN_S = 0.1
 # A project that is there says so more often.
 LATE_AFTER_S = BEAT_EVERY_S + 5.0
+ERROR_MAX = 300
 
 
 def member_facts(
@@ -87,6 +89,7 @@ class HubMember:
         self._name: str | None = None
         self._sent: MemberFacts | None = None
         self._sent_at = -BEAT_EVERY_S
+        self._fault = ""
 
     async def run(self) -> None:
         """Tell the hub regularly, and when something changed, that this project is there, until cancelled."""
@@ -94,8 +97,10 @@ class HubMember:
             while True:
                 try:
                     await self._look()
+                    self._set_fault("")
                 except StoreError as error:
                     self._sent = None
+                    self._set_fault(words_of(error))
                     logger.warning("the hub does not hear of this project: %s", error)
                 with anyio.move_on_after(seconds_to_tick(LOOK_EVERY_S, time.monotonic())):
                     await self._hub.facts_changed.wait()
@@ -115,14 +120,28 @@ class HubMember:
             self._hub.status_changed.set()
         self._sent, self._sent_at = facts, now
 
+    def _set_fault(self, fault: str) -> None:
+        if fault != self._fault:
+            self._fault = fault
+            self._hub.status_changed.set()
+
     async def show(self) -> None:
         """Record what the hub knows where `channels status` finds it, regularly and on changes, until cancelled."""
+        facts: dict[str, Any] = {}
         while True:
+            state, fault = "store", self._fault
             try:
-                self._context.services.health.set_hub(await hub_facts(self._hub, self._name))
+                facts = await hub_facts(self._hub, self._name)
+                if not fault:
+                    state, fault = _reading(facts["reader"])
             except StoreError as error:
+                fault = words_of(error)
                 logger.info("how the hub stands is not known: %s", error)
-            with anyio.move_on_after(BEAT_EVERY_S):
+            if facts:
+                self._context.services.health.set_hub({**facts, "state": state, "problem": packed(fault) or None})
+            # That a fault is over has to show soon, and that a lease is.
+            left_s = 0.0 if fault else facts["reader"]["left_s"]
+            with anyio.move_on_after(min(BEAT_EVERY_S, max(LOOK_EVERY_S, left_s))):
                 await self._hub.status_changed.wait()
 
     async def _leave(self) -> None:
@@ -174,6 +193,21 @@ async def hub_facts(hub: ProjectHub, name: str | None) -> dict[str, Any]:
             for member in members
         ],
     }
+
+
+def _reading(reader: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Return in which state the reading for all projects is, and what is wrong with it or nothing.
+
+    `reader`: as `hub_facts` has it.
+    """
+    if reader is None or reader["left_s"] <= 0:
+        nobody = sentence("nobody reads the bot for the hub, on any machine; what people write waits at the platform")
+        return "idle", nobody
+    state, error = label(str(reader.get("state"))), label(redacted(str(reader.get("error") or "")), ERROR_MAX)
+    if state in {"reading", "connecting"}:
+        return state, ""
+    cannot = sentence("the process that reads for the hub cannot read the bot ({state})", state=state)
+    return state, joined([cannot, error], ": ") if error else cannot
 
 
 def state_words(one: Mapping[str, Any]) -> str:
