@@ -901,6 +901,26 @@ async def test_strangers_get_an_answer_to_taps_only(
     assert await desk.texts(API) + await desk.texts(WEB) == []
 
 
+async def test_talk_in_a_group_right_after_a_command_is_not_kept_either(
+    tg: TelegramSandbox, made_hub: Hub, tmp_path: Path, ann: TelegramPerson, bob: TelegramPerson
+) -> None:
+    """Whose it is waits for the command; it is nobody's then, and counts for nothing."""
+    team = tg.group("Team", members=[ann, bob])
+    tg.set_privacy(on=False)
+    async with reading(tg, made_hub, tmp_path) as desk:
+        for name in ("api", "web"):
+            await desk.member(name, ann.id, approvers=[ann.id], groups={team.id: group()})
+    ann.send("/here off", chat=team)
+    bob.send("just talk", chat=team)
+    bob.send("@sandbox_bot hello", chat=team)
+    async with reading(tg, made_hub, tmp_path) as desk:
+        question = (await team.next_message(), await team.next_message())[1]
+        assert labels(question) == ["api", "web"]
+        await desk.settled()
+        assert await desk.hub.events.nobody_count() == 0
+        assert not any("just talk" in payload for (payload,) in made_hub.execute("SELECT payload FROM events"))
+
+
 async def test_people_are_told_once_that_a_project_is_away(
     tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, monkeypatch: pytest.MonkeyPatch
 ) -> None:

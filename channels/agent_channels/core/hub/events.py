@@ -418,14 +418,15 @@ class Events:
                 await self._wakeups.notify(tx, project)
         self._wakeups.send({project} if project else ())
 
-    async def drop(self, ids: Collection[int]) -> None:
-        """Record of undecided events that no project is there for. Raises `StoreError`."""
+    async def drop(self, ids: Collection[int], kept: Collection[int]) -> None:
+        """Record of undecided events that no project is there for; only those in `kept` stay. Raises `StoreError`."""
+        gone = [one for one in ids if one not in kept]
         async with self._db.transaction() as tx:
-            for chunk in chunks(list(ids), _CHUNK * 10):
-                await tx.execute(
-                    f"UPDATE events SET state = 'nobody' WHERE {_UNDECIDED} AND bot = ? AND id IN ({_marks(chunk)})",
-                    self._bot, *chunk,
-                )  # fmt: skip
+            for change, found in (("UPDATE events SET state = 'nobody'", kept), ("DELETE FROM events", gone)):
+                for chunk in chunks(list(found), _CHUNK * 10):
+                    await tx.execute(
+                        f"{change} WHERE {_UNDECIDED} AND bot = ? AND id IN ({_marks(chunk)})", self._bot, *chunk
+                    )
 
     async def migrate_chat(self, old_id: str, new_id: str) -> None:
         """Have what waits for a decision be from a chat's new id. Raises `StoreError`."""

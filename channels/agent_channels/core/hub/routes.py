@@ -125,6 +125,11 @@ class RouteTarget:
         return [*keys, ("chat", self.chat_key), ("person", self.user_id), ("default", "")]
 
     @property
+    def is_said_to_bot(self) -> bool:
+        """Whether it is a message for the bot. Talk in a group to others than the bot concerns nobody here."""
+        return self.kind == "message" and self.askable and (self.private or self.addressed)
+
+    @property
     def message_ids(self) -> list[str]:
         """The messages by which its project may be known."""
         return [found for found in (self.own_message_id, self.answered_message_id) if found]

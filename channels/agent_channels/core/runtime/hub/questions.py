@@ -169,13 +169,13 @@ class ProjectQuestions:
         decided: dict[Asked, _Undecided] = {}
         ids: dict[str, list[int]] = defaultdict(list)
         messages: dict[str, list[OwnedMessage]] = defaultdict(list)
-        nobodys: list[int] = []
+        nobodys: list[_Undecided] = []
         for one in undecided:
             match one.decision.to:
                 case "ask" | "wait":
                     continue
                 case "nobody" if not is_answered(one.inbound):
-                    nobodys.append(one.event.id)
+                    nobodys.append(one)
                 case _:
                     ids[one.receiver].append(one.event.id)
                     messages[one.receiver] += one.messages
@@ -185,7 +185,8 @@ class ProjectQuestions:
         if HUB in ids:
             self._wakeup.set()
         if nobodys:
-            await self._hub.events.drop(nobodys)
+            kept = {one.event.id for one in nobodys if one.target.is_said_to_bot}
+            await self._hub.events.drop([one.event.id for one in nobodys], kept)
         return decided
 
     async def _undecided(

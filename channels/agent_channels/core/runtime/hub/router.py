@@ -123,9 +123,7 @@ class Router:
         logger.debug("event %s: %s %s, because of %s", event.event_id, decision.to, decision.projects, decision.rule)
         message_id = inbound.message_id if isinstance(inbound, Message) and not inbound.reaction else ""
         place = (target.chat_id, target.thread_id or "", target.user_id)
-        # Talk in a group to others than the bot concerns nobody here.
-        said_to_bot = target.kind == "message" and target.askable and (target.private or target.addressed)
-        routed = RoutedEvent(event, projects, target.route_key, *place, is_kept=said_to_bot)
+        routed = RoutedEvent(event, projects, target.route_key, *place, is_kept=target.is_said_to_bot)
         return replace(routed, message_id=message_id) if decision.to == "project" else routed
 
     async def _projects(self, inbound: Inbound, target: RouteTarget, decision: Decision) -> tuple[str, ...]:
