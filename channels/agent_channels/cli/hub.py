@@ -7,8 +7,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import anyio
@@ -34,7 +34,7 @@ from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.events import UNDECIDED
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.lease import lock_domain
-from agent_channels.core.hub.project_hub import ProjectHub
+from agent_channels.core.hub.project_hub import ProjectHub, project_id, renew_project_id
 from agent_channels.core.i18n.sentences import counted, joined, sentence, words_of
 from agent_channels.core.runtime.hub.member import hub_facts, state_words
 from agent_channels.core.runtime.hub.tasks import hub_address
@@ -46,6 +46,8 @@ from agent_channels.core.settings.config import Environment, config_values, load
 from agent_channels.core.settings.env_file import remove_dotenv_value, set_dotenv_value
 from agent_channels.core.settings.paths import env_value, project_dir
 from agent_channels.core.settings.state_folder import note_project
+from agent_channels.core.store.database import Store
+from agent_channels.core.store.keyvalue import KeyValue
 from agent_channels.core.text.columns import columns_of
 from agent_channels.core.text.sanitize import label
 from agent_channels.core.text.times import epoch_iso, local_time
@@ -73,6 +75,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--address-stdin", action="store_true", help="read the address, which may hold a password, from standard input"
     )
     join.add_argument("--name", help="what people call this project; default: its folder's name")
+    join.add_argument(
+        "--as-new",
+        action="store_true",
+        help="join as another project than the one whose state folder this one's was copied from",
+    )
     leave = add_command(actions, "leave", "let this project read its bot for itself alone again")
     add_channel(leave)
     removed = add_command(actions, "rm", "take out a project whose folder or machine is gone")
@@ -117,7 +124,8 @@ def _join(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str,
     text = _given_address(args, project)
     address = project.address_of(text)
     _require_no_other(project, address)
-    data = enter_hub(project, address, args.name)
+    with _as_new(project) if args.as_new else nullcontext():
+        data = enter_hub(project, address, args.name)
     if _in_force(project) != text:
         set_dotenv_value(project.env.state_dir, VARIABLE, text)
     remove_dotenv_value(project.env.state_dir, LEAVING)
@@ -127,6 +135,25 @@ def _join(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str,
         channel=project.row.name,
     )
     return joined([joined_words(data), notice], " "), data
+
+
+@contextmanager
+def _as_new(project: HubProject) -> Iterator[None]:
+    """Give the project another id in hubs, for good if the block is left without an error.
+
+    Raises `Refused` while a session works for it, which would go on under the earlier one.
+    """
+    if project.has_session():
+        raise Refused(sentence("a session works for this project here; end it, and run this again"))
+    with Store.open(project.env.state_dir) as store:
+        key_values = KeyValue(store)
+        earlier = project_id(key_values)
+        renew_project_id(key_values)
+        try:
+            yield
+        except BaseException:
+            renew_project_id(key_values, earlier)
+            raise
 
 
 def _given_address(args: argparse.Namespace, project: HubProject) -> str:

@@ -116,6 +116,9 @@ TEXTS: dict[str, str] = {
         "結束這個工作階段的循環；不在工作階段裡時，結束專案的所有循環"
     ),
     "list the loops that run in this project": "列出這個專案執行中的循環",
+    "join as another project than the one whose state folder this one's was copied from": (
+        "以另一個專案的身分加入，而不是這個狀態資料夾複製來源的那個專案"
+    ),
     "let this project share the bot whose token it has": "讓這個專案共用它的 token 所屬的機器人",
     "local (default), or postgresql://user@host/database?sslmode=require, without a password": (
         "local（預設），或 postgresql://user@host/database?sslmode=require，不含密碼"

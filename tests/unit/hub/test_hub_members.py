@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import anyio
 import pytest
@@ -21,6 +24,12 @@ from agent_channels.core.hub.members import NAME_MAX, MemberGroup, project_name
 from agent_channels.core.hub.project_hub import ProjectHub
 from agent_channels.core.hub.sent import SentMessage
 from agent_channels.core.hub.wakeups import HubWakeups
+from agent_channels.core.i18n.sentences import unpacked
+from agent_channels.core.runtime.context import BotContext
+from agent_channels.core.runtime.hub import member as hub_member
+from agent_channels.core.services import Services
+from agent_channels.core.settings.config import Settings
+from agent_channels.core.store.database import Store
 from clock import Clock
 from hubs import BOT, Hub, facts_of
 
@@ -258,3 +267,50 @@ async def test_a_project_is_spoken_for_only_while_no_session_works_on_it(made_hu
         assert (member.people, member.state, member.folder) == ({"2"}, "none", "/home/me/api")
         with anyio.fail_after(5):
             await hub.wakeups.members.wait()
+
+
+async def test_two_machines_that_work_for_one_project_say_so(
+    made_hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a state folder that was copied to another machine: both name the other one, until one of them ends."""
+    monkeypatch.setattr(hub_member, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(hub_member, "BEAT_EVERY_S", 0.02)
+
+    async with AsyncExitStack() as stack:
+        services: dict[str, Services] = {}
+        scopes: dict[str, anyio.CancelScope] = {}
+
+        async def works(machine: str) -> None:
+            store = stack.enter_context(Store.open(tmp_path / machine))
+            services[machine] = Services.of(store)
+            settings, channel = Settings(), SimpleNamespace(name="telegram")
+            context = cast(
+                "BotContext", SimpleNamespace(services=services[machine], settings=settings, channel=channel)
+            )
+            hub = await stack.enter_async_context(made_hub.open(WEB))
+            await Lease(hub.db, BOT, "one", 3600.0).take({"state": "reading"})
+            scopes[machine] = anyio.CancelScope()
+            work = hub_member.HubMember(context, hub, machine)
+            with scopes[machine]:
+                async with anyio.create_task_group() as both:
+                    both.start_soon(work.run)
+                    both.start_soon(work.show)
+
+        async def shown(machine: str, problem: str) -> None:
+            with anyio.fail_after(20):
+                while True:
+                    found = json.loads((services[machine].health.get("hub") if machine in services else "") or "{}")
+                    said = unpacked(found.get("problem") or "")
+                    if found and (problem in said if problem else not said):
+                        return
+                    await anyio.sleep(0.02)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(works, "one")
+            await shown("one", "")
+            group.start_soon(works, "two")
+            for machine in ("one", "two"):
+                await shown(machine, "run `channels hub join telegram --as-new` there")
+            scopes["two"].cancel()
+            await shown("one", "")
+            scopes["one"].cancel()

@@ -282,6 +282,22 @@ def test_a_copy_of_a_project_is_another_one(desk: Desk) -> None:
     assert desk.joined("moved") == api
 
 
+def test_a_copy_on_another_machine_joins_as_another_one(desk: Desk) -> None:
+    """Where its original cannot be seen it is said at the terminal; what is refused changes nothing."""
+    api, again = desk.joined("api"), ("hub", "join", "telegram", desk.hub.text, "--as-new")
+    desk.joined("web")
+    lock = ReaderLock("telegram", BOT_ID, desk.state("api"), shared=True)
+    assert lock.claim()
+    ran = desk("api", *again)
+    assert (ran.code, "end it, and run this again" in ran.err) == (1, True)
+    lock.release()
+    assert desk("api", *again, "--name", "web").code == 1
+    assert desk.joined("api") == api
+    assert desk("api", *again).code == 0
+    assert desk.joined("api") != api
+    assert desk.members() == {"api", "api-2", "web"}
+
+
 def test_a_name_goes_before_another_project_s_id(desk: Desk) -> None:
     """A project that is called as another one's id can be named still."""
     api = desk.joined("api")

@@ -93,6 +93,8 @@ class ProjectMember:
     """Whether it says whom it lets in as only another program can read: then it lets nobody in for us."""
     is_dead: bool = False
     """Whether its process ran on this machine and ended without a word. Known only from `Members.read`."""
+    domain: str = ""
+    """The lock domain of the process that spoke for it last; empty if none worked for it then."""
 
     @property
     def is_away(self) -> bool:
@@ -296,6 +298,7 @@ def _member(row: Row, *, is_dead: bool) -> ProjectMember:
         gate=row["gate"],
         is_unreadable=None in (people, groups, waiting),
         is_dead=is_dead,
+        domain=row["domain"],
     )
 
 

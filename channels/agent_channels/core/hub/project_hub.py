@@ -41,9 +41,9 @@ def project_id(key_values: KeyValue) -> str:
     return key_values.get(_KEY) or ""
 
 
-def renew_project_id(key_values: KeyValue) -> None:
-    """Give the project with this store, a copy of another one's, letters of its own. Raises `StoreError`."""
-    key_values.set(_KEY, _new_id())
+def renew_project_id(key_values: KeyValue, letters: str = "") -> None:
+    """Give the project with this store, a copy of another one's, letters of its own, or these. Raises `StoreError`."""
+    key_values.set(_KEY, letters or _new_id())
 
 
 def _new_id() -> str:

@@ -834,6 +834,15 @@ TEXTS: dict[str, str] = {
     "nobody reads the bot for the hub, on any machine; what people write waits at the platform": (
         "沒有任何電腦為 hub 讀取機器人；大家寫的訊息會在平台等候"
     ),
+    "a session works for this project in {folder} on {machine} too, and each of the two gets only some of the "
+    "messages: one state folder is a copy of the other; end the session in the copy, and run `channels hub join "
+    "{channel} --as-new` there": (
+        "{machine} 上的 {folder} 也有工作階段在處理這個專案，兩邊各只收到一部分訊息：其中一個狀態資料夾是另一個的副本；"
+        "請結束副本那邊的工作階段，並在那裡執行 `channels hub join {channel} --as-new`"
+    ),
+    "a session works for this project here; end it, and run this again": (
+        "這裡有工作階段在處理這個專案；請結束它，再執行一次"
+    ),
     "nobody ever took the lease": "從來沒有人取得讀取權",
     "the last one was {who}": "上一個是 {who}",
     "start an agent host in one of the projects": "請在其中一個專案啟動代理的主程式",

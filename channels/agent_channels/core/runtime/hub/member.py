@@ -35,6 +35,7 @@ LEAVE_WITHIN_S = 0.1
 # A project that is there says so more often.
 LATE_AFTER_S = BEAT_EVERY_S + 5.0
 ERROR_MAX = 300
+_NO_FAULT = ("", "")
 
 
 def member_facts(
@@ -89,7 +90,7 @@ class HubMember:
         self._name: str | None = None
         self._sent: MemberFacts | None = None
         self._sent_at = -BEAT_EVERY_S
-        self._fault = ""
+        self._fault: tuple[str, str] = _NO_FAULT
 
     async def run(self) -> None:
         """Tell the hub regularly, and when something changed, that this project is there, until cancelled."""
@@ -97,11 +98,9 @@ class HubMember:
             while True:
                 try:
                     await self._look()
-                    self._set_fault("")
                 except StoreError as error:
                     self._sent = None
-                    self._set_fault(words_of(error))
-                    logger.warning("the hub does not hear of this project: %s", error)
+                    self._set_fault(("store", words_of(error)))
                 with anyio.move_on_after(seconds_to_tick(LOOK_EVERY_S, time.monotonic())):
                     await self._hub.facts_changed.wait()
         finally:
@@ -114,13 +113,34 @@ class HubMember:
         facts = member_facts(context.services, context.settings, self._hub.project, state, domain=self._domain)
         if facts == self._sent and now - self._sent_at < BEAT_EVERY_S:
             return
+        # Whose process spoke last says something only between two words of this one: before, it may have taken over.
+        fault = await self._other_session() if self._sent is not None else _NO_FAULT
         lets_in_others = self._sent is None or replace(facts, session_state=self._sent.session_state) != self._sent
         self._name = await self._hub.members.beat(facts, announce=lets_in_others)
         if facts != self._sent:
             self._hub.status_changed.set()
         self._sent, self._sent_at = facts, now
+        self._set_fault(fault)
 
-    def _set_fault(self, fault: str) -> None:
+    async def _other_session(self) -> tuple[str, str]:
+        """Return the fault that another machine works for this project at the same time, if one does."""
+        members = await self._hub.members.read()
+        own = next((member for member in members if member.project == self._hub.project), None)
+        if own is None or own.domain in {"", self._domain} or own.is_unattended:
+            return _NO_FAULT
+        words = sentence(
+            "a session works for this project in {folder} on {machine} too, and each of the two gets only some of the "
+            "messages: one state folder is a copy of the other; end the session in the copy, and run `channels hub "
+            "join {channel} --as-new` there",
+            folder=label(own.folder),
+            machine=label(own.machine),
+            channel=self._context.channel.name,
+        )
+        return "conflict", words
+
+    def _set_fault(self, fault: tuple[str, str]) -> None:
+        if fault[1] and fault != self._fault:
+            logger.warning("%s", fault[1])
         if fault != self._fault:
             self._fault = fault
             self._hub.status_changed.set()
@@ -129,13 +149,13 @@ class HubMember:
         """Record what the hub knows where `channels status` finds it, regularly and on changes, until cancelled."""
         facts: dict[str, Any] = {}
         while True:
-            state, fault = "store", self._fault
+            state, fault = self._fault
             try:
                 facts = await hub_facts(self._hub, self._name)
                 if not fault:
                     state, fault = _reading(facts["reader"])
             except StoreError as error:
-                fault = words_of(error)
+                state, fault = "store", words_of(error)
                 logger.info("how the hub stands is not known: %s", error)
             if facts:
                 self._context.services.health.set_hub({**facts, "state": state, "problem": packed(fault) or None})
