@@ -712,6 +712,23 @@ async def test_an_approver_gives_a_chat_to_a_project(
     assert (await team.next_message())["text"] == "This chat belongs to no project."
 
 
+async def test_a_chat_that_is_taken_back_in_a_topic_is_said_to_be_the_whole_chat(
+    tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson
+) -> None:
+    """The topic has no project of its own: what is taken back there is every topic's."""
+    team = tg.group("Team", members=[ann], forum=True)
+    topic = team.topic("one")
+    await desk.member("api", ann.id, approvers=[ann.id], groups={team.id: group()})
+    ann.send("/here api", chat=team)
+    assert (await team.next_message())["text"] == "This chat belongs to api from now on."
+    ann.send("/here api", chat=team, thread_id=topic.thread_id)
+    assert (await team.next_message())["text"] == "This topic belongs to api from now on."
+    for place in ("This topic", "This chat"):
+        ann.send("/here off", chat=team, thread_id=topic.thread_id)
+        assert (await team.next_message())["text"] == f"{place} no longer belongs to api."
+    assert await desk.hub.routes.all() == []
+
+
 async def test_nobody_takes_a_chat_from_a_project_that_they_are_no_approver_of(
     tg: TelegramSandbox, desk: HubReading, ann: TelegramPerson, bob: TelegramPerson
 ) -> None:

@@ -188,12 +188,14 @@ class HubCommands:
         elif (refusal := self._refusal(bound, message.sender)) is not None:
             self._voice.say(message, refusal)
         else:
-            key = target.thread_key
+            key, place = target.thread_key, place_words(target)
             if key is None or ("thread", key) not in facts.routes:
+                # Of a topic that has no project of its own, that is the whole chat's.
                 await self._hub.routes.remove("chat", target.chat_key)
+                place = translate("hub_this_chat")
             else:
                 await self._hub.routes.remove("thread", key)
-            self._voice.say(message, translate("hub_here_off", place=place_words(target), project=label(bound.name)))
+            self._voice.say(message, translate("hub_here_off", place=place, project=label(bound.name)))
 
     # ---- /new
 
