@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_channels.core.hub.migrations import MIGRATIONS
-from faults_harness import Account, Note, calls_since, locked
+from faults_harness import Account, Gate, Note, calls_since, locked
 from harness import Host
 from hub_stage import LEASE_S, HubProject, HubStage, hub_stage
 from hubs import ENGINES
@@ -281,6 +281,26 @@ async def test_the_reading_moves_when_the_readers_machine_is_gone(hub: HubStage,
     await shows(back, *(f"waits {number}" for number in range(5)))
     assert texts(back) == [f"waits {number}" for number in range(5)]
     assert texts(stays) == ["goes on"]
+
+
+@pytest.mark.parametrize("machine", ["one", "two"])
+async def test_a_reader_that_cannot_reach_the_platform_lets_another_one_read(hub: HubStage, machine: str) -> None:
+    """Only its own way is blocked, as by a firewall: the bot is read all the same, for it too."""
+    web, api = hub.project("web"), hub.project("api", machine)
+    ann, bob = hub.person("ann", web), hub.person("bob", api)
+    async with Gate(int(hub.tg.root.rpartition(":")[2])) as way:
+        blocked = await hub.reading(web, TELEGRAM_API_ROOT=way.root)
+        other = await hub.working(api)
+        ann.send("before")
+        await shows(blocked, "before")
+        await way.refuse()
+        ann.send("for the one that is blocked")
+        bob.send("for the other one")
+        await shows(other, "for the other one")
+        await shows(blocked, "for the one that is blocked")
+        await way.open()
+    assert texts(blocked) == ["before", "for the one that is blocked"]
+    assert texts(other) == ["for the other one"]
 
 
 async def test_a_dead_reader_of_the_same_machine_is_replaced_at_once(hub: HubStage) -> None:

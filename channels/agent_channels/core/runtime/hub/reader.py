@@ -36,6 +36,10 @@ __all__ = ["HubReader"]
 logger = logging.getLogger(__name__)
 TAKE_OVER_EVERY_S = 1.0
 RELEASE_WITHIN_S = 0.1
+# A process that the platform refuses, or that cannot reach it, lets others try after so many leases, for a moment.
+YIELD_AFTER_LEASES = 2
+YIELD_FOR_S = 5.0
+MAY_BE_READ_ELSEWHERE = frozenset({"unauthorized", "unreachable"})
 PRUNE_EVERY_S = 600.0
 PRUNE_STEP = 500
 PAUSE_S = 0.1
@@ -61,6 +65,7 @@ class HubReader:
         self._state, self._error, self._since = "connecting", "", time.time()
         self._shown: tuple[str, str] | None = None
         self._changed = Wakeup()
+        self._cannot_since: float | None = None
 
     @property
     def reads(self) -> bool:
@@ -75,6 +80,9 @@ class HubReader:
                 await self._read()
             finally:
                 await self._let_go()
+            if self._cannot_since is not None:
+                self._cannot_since = None
+                await anyio.sleep(YIELD_FOR_S)
 
     # ---- the right to read
 
@@ -108,16 +116,19 @@ class HubReader:
                 sink = HubSink(self._hub, self._lease, self._router, self._mark_alive, self._add_note)
                 await self._listening.listen(partial(self._listen, sink), sink)
         except* LeaseLost as errors:
-            logger.warning("another process reads the bot from now on: %s", errors.exceptions[0])
+            logger.warning("this process no longer reads the bot: %s", errors.exceptions[0])
 
     async def _listen(self, sink: HubSink, _: object) -> None:
         await sink.load(self._first_cursors)
         await self._context.adapter.listen(sink)
 
     async def _keep_lease(self) -> None:
-        """Renew the lease. Raises `LeaseLost` once it is not this process's any more."""
+        """Renew the lease. Raises `LeaseLost` once it is not this process's any more, or is to be another's."""
         every_s = self._context.settings.hub_lease_s / 3
         while True:
+            since = self._cannot_since
+            if since is not None and time.monotonic() - since > every_s * 3 * YIELD_AFTER_LEASES:
+                raise LeaseLost("it could not for a while, and lets others try")
             with anyio.move_on_after(min(every_s, max(0.0, self._lease.left_s))):
                 await self._changed.wait()
             with anyio.move_on_after(max(0.0, self._lease.left_s)):
@@ -166,10 +177,15 @@ class HubReader:
         }
 
     def _mark_alive(self) -> None:
+        self._cannot_since = None
         self._listening.mark_alive()
         self._record("reading", "")
 
     def _record_fault(self, state: str, text: str) -> None:
+        if state not in MAY_BE_READ_ELSEWHERE:
+            self._cannot_since = None
+        elif self._cannot_since is None:
+            self._cannot_since = time.monotonic()
         if self._record(state, text):
             logger.warning("reading for the hub failed (%s): %s", state, text)
 
