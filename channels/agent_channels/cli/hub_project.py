@@ -10,6 +10,7 @@ import anyio
 
 from agent_channels.core.errors import ConfigError, Refused, StoreError
 from agent_channels.core.hub.address import HubAddress
+from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
 from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.runtime.hub.member import differs, hub_facts, member_facts
@@ -124,7 +125,10 @@ def tell_hub(name: str) -> str:
 
         async def tell(hub: ProjectHub, services: Services) -> dict[str, Any]:
             members = {member.project: member for member in await hub.members.read()}
-            if (member := members.get(hub.project)) is not None and (member.is_unattended or not project.has_session()):
+            member = members.get(hub.project)
+            if member is None or member.works_elsewhere(lock_domain()):
+                return {}
+            if member.is_unattended or not project.has_session():
                 facts = member_facts(services, project.settings, hub.project, "none")
                 if differs(member, facts):
                     await hub.members.refresh(facts, member.silent_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from agent_channels.core.hub.events import UNDECIDED, RoutedEvent
 from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.members import Members
 from agent_channels.core.hub.project_hub import project_id
+from agent_channels.core.runtime.hub.local_projects import LocalProjects
 from agent_channels.core.runtime.reader_lock import ReaderLock
 from agent_channels.core.services import Services
 from agent_channels.core.settings.env_file import set_dotenv_value
 from agent_channels.core.store.database import Store
+from agent_channels.registry import channel
 from clock import Clock
 from harness import Ran
 from hubs import ENGINES, Hub
@@ -293,9 +296,24 @@ def test_a_copy_on_another_machine_joins_as_another_one(desk: Desk) -> None:
     lock.release()
     assert desk("api", *again, "--name", "web").code == 1
     assert desk.joined("api") == api
+    found = LocalProjects([channel("telegram")], {})
+    assert api in {project.project for project in found.find()[0]}
     assert desk("api", *again).code == 0
-    assert desk.joined("api") != api
+    new = desk.joined("api")
+    assert new != api
     assert desk.members() == {"api", "api-2", "web"}
+    # As a keeper knows it that runs all the while.
+    assert {api, new} & {project.project for project in found.find()[0]} == {new}
+
+
+def test_a_session_on_another_machine_speaks_for_itself(desk: Desk) -> None:
+    """Whom a copy of its state folder lets in is not said in its name, nor that no session works."""
+    desk.joined("api")
+    desk.hub.execute(f"UPDATE members SET session_state = 'idle', domain = 'elsewhere', seen_at = {time.time() + 3600}")
+    before = desk.people("api")
+    assert desk("api", "access", "telegram", "allow", "7").code == 0
+    assert desk.people("api") == before
+    assert desk.hub.execute("SELECT session_state FROM members") == [("idle",)]
 
 
 def test_a_name_goes_before_another_project_s_id(desk: Desk) -> None:

@@ -106,6 +106,10 @@ class ProjectMember:
         """Whether no session works on it."""
         return self.is_away or self.is_dead or self.session_state == "none"
 
+    def works_elsewhere(self, domain: str) -> bool:
+        """Return whether a session works on it in another lock domain than this one."""
+        return self.domain not in {"", domain} and not self.is_unattended
+
     @property
     def state(self) -> str:
         """What its agent does; `dead` or `away` if it stopped saying so."""

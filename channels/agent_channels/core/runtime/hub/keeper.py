@@ -36,7 +36,7 @@ from agent_channels.core.outbound.threads import Threads
 from agent_channels.core.runtime.context import OpenBot
 from agent_channels.core.runtime.hub.chat import HubChat
 from agent_channels.core.runtime.hub.host_starts import HostStarts
-from agent_channels.core.runtime.hub.local_projects import LocalProject, LocalProjects, of_no_project
+from agent_channels.core.runtime.hub.local_projects import LocalProject, LocalProjects, database_stamp, of_no_project
 from agent_channels.core.runtime.hub.member import differs, member_facts
 from agent_channels.core.runtime.hub.reader import HubReader
 from agent_channels.core.runtime.hub.router import Router
@@ -223,7 +223,7 @@ class _KeptBot:
             async with anyio.create_task_group() as group:
                 group.start_soon(hub.wakeups.run)
                 group.start_soon(self._beat, hub, domain)
-                group.start_soon(self._speak_for_projects, hub)
+                group.start_soon(self._speak_for_projects, hub, domain)
                 group.start_soon(starts.run)
                 group.start_soon(reader.run)
         finally:
@@ -254,7 +254,7 @@ class _KeptBot:
                 except StoreError as error:
                     logger.info("the hub does not hear that this keeper ends: %s", error)
 
-    async def _speak_for_projects(self, hub: ProjectHub) -> None:
+    async def _speak_for_projects(self, hub: ProjectHub, domain: str) -> None:
         """Tell the hub whom the projects here let in, while no session of theirs does."""
         known = _LetIn()
         while True:
@@ -262,7 +262,9 @@ class _KeptBot:
                 members = {member.project: member for member in await hub.members.read()}
                 for project in self._projects:
                     member = members.get(project.project)
-                    if member is not None and (member.is_unattended or not _has_session(project)):
+                    if member is None or member.works_elsewhere(domain):
+                        continue
+                    if member.is_unattended or not _has_session(project):
                         facts = known.of(project)
                         if facts is not None and differs(member, facts):
                             await hub.members.refresh(facts, member.silent_s)
@@ -279,8 +281,7 @@ class _LetIn:
 
     def of(self, project: LocalProject) -> MemberFacts | None:
         """Return what a project says of itself; None if it cannot be read, which is logged once."""
-        files = [project.env.state_dir / name for name in ("channel.db", "channel.db-wal")]
-        stamp = (project.settings, [(info.st_mtime_ns, info.st_size) for file in files if (info := _status(file))])
+        stamp = (project.settings, database_stamp(project.env.state_dir))
         if self._read.get(project.project, (None, None))[0] != stamp:
             facts = None
             try:
@@ -290,13 +291,6 @@ class _LetIn:
                 logger.warning("whom %s lets in cannot be read: %s", project.env.state_dir, redact(str(error)))
             self._read[project.project] = (stamp, facts)
         return self._read[project.project][1]
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except OSError:
-        return None
 
 
 def _has_session(project: LocalProject) -> bool:

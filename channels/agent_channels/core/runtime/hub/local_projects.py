@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from agent_channels.core.settings.state_folder import adopted_folders
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.keyvalue import KeyValue
 
-__all__ = ["LocalProject", "LocalProjects", "of_no_project"]
+__all__ = ["LocalProject", "LocalProjects", "database_stamp", "of_no_project"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,11 @@ def of_no_project(environ: Mapping[str, str], channels: Sequence[Channel]) -> di
 
 
 class LocalProjects:
-    """Finds them again and again, and remembers what of them never changes."""
+    """Finds them again and again, and remembers their ids until something is written there."""
 
     def __init__(self, channels: Sequence[Channel], environ: Mapping[str, str]) -> None:
         self._channels, self._environ = channels, of_no_project(environ, channels)
-        self._ids: dict[Path, str] = {}
+        self._ids: dict[Path, tuple[object, str | None]] = {}
 
     def find(self) -> tuple[list[LocalProject], list[str]]:
         """Return the projects, and what is wrong with those that cannot be used. Raises `ConfigError`."""
@@ -91,9 +92,23 @@ class LocalProjects:
         return LocalProject(channel, env, settings, token, address, project, folder) if project else None
 
     def _id(self, state_dir: Path) -> str | None:
-        if state_dir not in self._ids and (state_dir / "channel.db").exists():
-            # Its schema is its own program's business, which may be older.
-            with Store(state_dir / "channel.db", migrations=None) as store:
-                if found := known_project_id(KeyValue(store)):
-                    self._ids[state_dir] = found
-        return self._ids.get(state_dir)
+        # A copy gets another id, and what was restored may have one.
+        stamp = database_stamp(state_dir)
+        if state_dir not in self._ids or self._ids[state_dir][0] != stamp:
+            found = None
+            if stamp:
+                # Its schema is its own program's business, which may be older.
+                with Store(state_dir / "channel.db", migrations=None) as store:
+                    found = known_project_id(KeyValue(store))
+            self._ids[state_dir] = (stamp, found)
+        return self._ids[state_dir][1]
+
+
+def database_stamp(state_dir: Path) -> list[tuple[int, int]]:
+    """Return what changes with everything that is written into a project's database; empty if there is none."""
+    stamp: list[tuple[int, int]] = []
+    for name in ("channel.db", "channel.db-wal"):
+        with suppress(OSError):
+            info = (state_dir / name).stat()
+            stamp.append((info.st_mtime_ns, info.st_size))
+    return stamp

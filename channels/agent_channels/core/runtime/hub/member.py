@@ -126,7 +126,7 @@ class HubMember:
         """Return the fault that another machine works for this project at the same time, if one does."""
         members = await self._hub.members.read()
         own = next((member for member in members if member.project == self._hub.project), None)
-        if own is None or own.domain in {"", self._domain} or own.is_unattended:
+        if own is None or not own.works_elsewhere(self._domain):
             return _NO_FAULT
         words = sentence(
             "a session works for this project in {folder} on {machine} too, and each of the two gets only some of the "
