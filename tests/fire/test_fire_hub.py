@@ -80,7 +80,7 @@ async def test_a_reader_that_was_paused_writes_nothing_when_it_wakes(hub: HubSta
     stored = hub.states()
 
     zombie.signal_all(signal.SIGCONT)
-    await zombie.until(lambda: "another process reads" in zombie.log(), PATIENCE_S, "the zombie's insight")
+    await zombie.until(lambda: "no longer reads the bot" in zombie.log(), PATIENCE_S, "the zombie's insight")
     await shows(zombie, "for the paused one")
     account_api.say(bob, "after it woke")
     await shows(other, "after it woke")

@@ -76,7 +76,10 @@ class HubStage:
     async def working(self, project: HubProject, **env: str | None) -> Host:
         """A host in a project, once the hub knows that it is there."""
         host = await project.host(**env)
-        await host.status_when(lambda found: bool(found["hub"]) and found["reader"]["state"] == "reading")
+        # "idle": nobody reads the bot for the hub, this process does not either.
+        await host.status_when(
+            lambda found: bool(found["hub"] and found["owner"]) and found["reader"]["state"] in {"reading", "idle"}
+        )
         return host
 
     @contextlib.asynccontextmanager
