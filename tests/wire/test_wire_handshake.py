@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 
 import pytest
@@ -66,6 +67,18 @@ async def test_the_list_of_tools_is_the_same_before_and_after_the_imports(stage:
     assert (await host.answer(prompts))["result"]["prompts"]
     assert (await host.ask("tools/list"))["result"] == listed
     assert len([line for line in host.lines if json.loads(line).get("id") == early]) == 1
+
+
+async def test_a_host_is_given_a_moment_before_the_first_message(stage: Stage) -> None:
+    """Whatever waits is pushed no sooner than `grace_s` after the host said that it is initialized."""
+    stage.config(grace_s=2)
+    stage.person().send("hi")
+    host = await stage.start()
+    await host.initialize()
+    before = time.monotonic()
+    host.notify("notifications/initialized")
+    assert (await host.event()).content == "hi"
+    assert time.monotonic() - before >= 2
 
 
 async def test_what_the_agent_reads_is_short_and_begins_with_security(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
@@ -142,10 +143,13 @@ class ChannelRuntime:
 
     # ---- reading
 
-    async def run(self) -> None:
-        """Claim the bot when this process may, and read it while it can, until cancelled."""
+    async def run(self, initialized_at: float = 0.0) -> None:
+        """Claim the bot when this process may, and read it while it can, until cancelled.
+
+        `initialized_at`: when the host was, by `time.monotonic`; it is given a moment from then on.
+        """
         context = self.context
-        await anyio.sleep(context.settings.grace_s)
+        await anyio.sleep(max(0.0, initialized_at + context.settings.grace_s - time.monotonic()))
         async with anyio.create_task_group() as group:
             group.start_soon(StoreWatcher(context.services.store, self._store_changed).run)
             group.start_soon(self.tracker.run)

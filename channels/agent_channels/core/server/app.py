@@ -105,7 +105,7 @@ class _Server:
     def __init__(
         self, channel: Channel, env: Environment, conversation: McpConversation, channels: Sequence[str]
     ) -> None:
-        self.channel, self.env, self._channels = channel, env, channels
+        self.channel, self.env, self._conversation, self._channels = channel, env, conversation, channels
         self.current = CurrentRuntime(lambda: self.session.client())  # noqa: PLW0108 - made below
         self.hooks = HookCalls(self.current)
         inbox = inbox_address(env.environ)
@@ -152,7 +152,7 @@ class _Server:
                 if self.link is not None:
                     group.start_soon(self.link.stop_turns, runtime)
                 self.current.opened(runtime)
-                group.start_soon(runtime.run)
+                group.start_soon(runtime.run, self._conversation.initialized_at)
                 await watch.until_changed(runtime.context.env.token(), runtime.context.settings, self._report)
                 with anyio.move_on_after(FINISH_WITHIN_S):
                     while runtime.sender.busy:  # noqa: ASYNC110 - rare, and over soon

@@ -6,6 +6,7 @@ It imports nothing heavy: a host's start-up waits for these answers and for noth
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,12 +100,15 @@ class McpConversation:
         self.client = ""
         # Whether the host may ask for more than a ping, and whether it awaits notifications.
         self.open = self.initialized = False
+        # When the host was, by this process's clock.
+        self.initialized_at = 0.0
         # What the channel's texts may look like, which the descriptions of the tools say.
         self.formats = ""
 
     def begin(self) -> None:
         """Take in that the host is initialized."""
         self.open = self.initialized = True
+        self.initialized_at = self.initialized_at or time.monotonic()
 
     def answer(self, request: HostMessage) -> dict[str, Any] | None:
         """Return the result of a request; None for a tool call, which is the channel's.
