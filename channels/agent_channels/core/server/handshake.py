@@ -80,6 +80,8 @@ class Handshake:
             if message is None:
                 continue
             if message.id is None:
+                if message.method == INITIALIZED:
+                    self.conversation.note_time()
                 self.replay.append(line)
                 continue
             # A ping is answered once the server is ready: a supervisor finds that out by one.

@@ -108,6 +108,10 @@ class McpConversation:
     def begin(self) -> None:
         """Take in that the host is initialized."""
         self.open = self.initialized = True
+        self.note_time()
+
+    def note_time(self) -> None:
+        """Take in when the host was initialized, which may be before there is time for it."""
         self.initialized_at = self.initialized_at or time.monotonic()
 
     def answer(self, request: HostMessage) -> dict[str, Any] | None:
