@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +66,6 @@ async def test_ipv6_that_leads_nowhere_costs_a_moment(
                     heard = await bench.heard()
                 assert isinstance(heard, Message)
                 assert heard.text == "hello"
-            async with row.connect(env, replace(settings, ipv4=True), platform.token) as only:
+            async with row.connect(env, settings.replace(ipv4=True), platform.token) as only:
                 await only.identify()
         assert not state.exists() or list(state.iterdir()) == []

@@ -133,7 +133,7 @@ def _with_secrets(row: Channel, token: str, settings: Settings, take: Callable[[
         if problem := secret.problem(given):
             raise _WrongTokenError(problem)
         changed: dict[str, Any] = {secret.name.lower(): SecretText(given)}
-        settings = replace(settings, **changed)
+        settings = settings.replace(**changed)
     return settings
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agent_channels.core.errors import ConfigError
@@ -52,7 +51,6 @@ def _gateway(value: object) -> str:
     return url
 
 
-@dataclass(frozen=True, kw_only=True)
 class DiscordSettings(Settings):
     """The settings that Discord adds to the common ones."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
@@ -98,7 +97,6 @@ def _proxy(value: object) -> str | None:
     return proxy_url(url, PROXY_SCHEMES, NO_SOCKS if socks else "it must begin with http:// or https://")
 
 
-@dataclass(frozen=True, kw_only=True)
 class SlackSettings(Settings):
     """The settings that Slack adds to the common ones."""
 

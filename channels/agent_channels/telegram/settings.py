@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
@@ -32,7 +31,6 @@ def _proxy(value: object) -> str | None:
     return proxy_url(_TEXT(value), PROXY_SCHEMES, PROXY_REFUSAL)
 
 
-@dataclass(frozen=True, kw_only=True)
 class TelegramSettings(Settings):
     """The settings that Telegram adds to the common ones."""
 

@@ -103,7 +103,7 @@ class Machine:
     def project(self, start: Sequence[str]) -> LocalProject:
         """The project, as the keeper knows it."""
         row, env = channel("telegram"), Environment("telegram", {"TELEGRAM_STATE_DIR": str(self.state)})
-        settings = replace(load(row.settings, env), start=tuple(start))
+        settings = load(row.settings, env).replace(start=tuple(start))
         return LocalProject(row, env, settings, TOKEN, self._hub.address, API, self.folder)
 
     @contextlib.asynccontextmanager

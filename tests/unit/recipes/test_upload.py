@@ -6,7 +6,6 @@ import logging
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -98,7 +97,7 @@ def test_a_failure_is_told(
 ) -> None:
     """In the store's words, without the keys."""
     with pytest.raises(UploadFailed, match=said) as caught:
-        upload(env, replace(settings, **changes), ID, files)
+        upload(env, settings.replace(**changes), ID, files)
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in str(caught.value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 from typing import Any
 
 import pytest
@@ -25,7 +25,6 @@ from agent_channels.core.settings.declared import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class Trip(Declared):
     """Values of each kind."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.hook_settings import HookSettings, load_hook_settings
 from agent_channels.core.settings.state_folder import make_state_folder
 
-NAMES = [one.name for one in dataclasses.fields(HookSettings)]
+NAMES = list(HookSettings.declared())
 
 
 def of_hook(folder: Path, text: str) -> tuple[HookSettings, list[str]]:
@@ -35,7 +34,7 @@ def of_server(folder: Path, text: str) -> Settings:
 def test_defaults_are_the_servers() -> None:
     """What nobody sets has one value, wherever it is read."""
     server = Settings()
-    assert dataclasses.asdict(HookSettings()) == {name: getattr(server, name) for name in NAMES}
+    assert vars(HookSettings()) == {name: getattr(server, name) for name in NAMES}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +33,6 @@ LEASE_S = 15.0
 RENEW_EVERY_S = 5.0
 
 
-@dataclass(frozen=True, kw_only=True)
 class PermissionRequest(Declared):
     """What the host sends: a five-letter id, the tool, and up to 3,500 code points a field."""
 

@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
@@ -127,7 +126,6 @@ def _transcriber(value: object) -> str | None:
 _HOOKS = {name: declare(one.default, one.parse, one.description) for name, one in HookSettings.declared().items()}
 
 
-@dataclass(frozen=True, kw_only=True)
 class Settings(Declared):
     """What `config.yaml` may hold for every channel. Durations end in their unit; sizes are in MB."""
 

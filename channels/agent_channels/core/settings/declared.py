@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Self, cast
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 __all__ = [
     "Declaration",
@@ -77,22 +76,51 @@ class WrongPart(ValueError):
 
 
 def declare(default: Any, parse: Parse, description: str = "", *, name: str = "") -> Any:
-    """Return the field of a `Declared` class; `MISSING` is the default of what has to be given.
+    """Return what a `Declared` class says of one of its values; `MISSING` is the default of what has to be given.
 
     `name`: what it is called, where that cannot be an attribute's name.
     """
-    metadata = {"parse": parse, "description": description, "name": name}
-    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
+    return Declaration(name, default, parse, description)
 
 
-@dataclass(frozen=True, kw_only=True)
 class Declared:
     """Values that were declared with `declare` and are read with `of`."""
+
+    # Not a dataclass, which takes a millisecond to make: what it would generate is here, once for all of them.
+    _declared: ClassVar[Mapping[str, Declaration]] = MappingProxyType({})
+
+    def __init_subclass__(cls) -> None:
+        found = dict(cls._declared)
+        for attribute, one in cls.__dict__.items():
+            if isinstance(one, Declaration):
+                found[one.attribute or attribute] = one._replace(attribute=attribute)
+        cls._declared = MappingProxyType(found)
+
+    def __init__(self, **values: Any) -> None:
+        for one in self._declared.values():
+            value = values.pop(one.attribute, one.default)
+            if value is MISSING:
+                raise TypeError(f"{type(self).__name__} needs {one.attribute}")
+            object.__setattr__(self, one.attribute, value)
+        if values:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
+
+    def __setattr__(self, name: str, _: object) -> None:
+        raise AttributeError(f"{name} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self).values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     @classmethod
     def declared(cls) -> Mapping[str, Declaration]:
         """Return what is declared, by name, in order."""
-        return _declarations(cast("Hashable", cls))
+        return cls._declared
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Self:
@@ -123,20 +151,12 @@ class Declared:
         """Return what is used for a value. Raises ValueError saying what would be right."""
         return declaration.parse(value)
 
+    def replace(self, **changes: Any) -> Self:
+        """Return the same with other values of these attributes, which are taken as they are."""
+        return type(self)(**{**vars(self), **changes})
+
     def check(self) -> None:
         """Raise ValueError if values contradict each other."""
-
-
-@cache
-def _declarations(model: Any) -> Mapping[str, Declaration]:
-    return MappingProxyType(
-        {
-            one.metadata["name"] or one.name: Declaration(
-                one.name, one.default, one.metadata["parse"], one.metadata["description"]
-            )
-            for one in fields(model)
-        }
-    )
 
 
 # ---- what values are

@@ -6,7 +6,6 @@ the same words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
@@ -22,7 +21,6 @@ __all__ = ["HookSettings", "load_hook_settings"]
 _LANGUAGES = " or ".join(LANGUAGES)
 
 
-@dataclass(frozen=True, kw_only=True)
 class HookSettings(Declared):
     """What a hook reads from config.yaml. Durations are in seconds."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
@@ -41,7 +41,6 @@ FORMATS = "markdown (default), text, or the platform's own: see the tool's descr
 _TEXT = Text()
 
 
-@dataclass(frozen=True, kw_only=True)
 class Arguments(Declared):
     """A tool's arguments."""
 
@@ -69,7 +68,6 @@ class Arguments(Declared):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
 class ButtonArgument(Arguments):
     """A button with more than a label."""
 

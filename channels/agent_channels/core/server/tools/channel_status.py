@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.core.host.call_limits import CallLimits
@@ -22,7 +21,6 @@ DESCRIPTION = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class StatusArguments(Arguments):
     """Arguments of `channel_status`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.errors import Refused
@@ -19,7 +19,6 @@ DESCRIPTION = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class DownloadArguments(Arguments):
     """Arguments of `download_attachment`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 from types import MappingProxyType
 
 from agent_channels.core.outbound.edits import Edit
@@ -27,7 +27,6 @@ DESCRIPTION = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class EditArguments(Arguments):
     """Arguments of `edit_message`."""
 

@@ -40,7 +40,6 @@ DESCRIPTION = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
 class FetchArguments(Arguments):
     """Arguments of `fetch_messages`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 
 from agent_channels.core.runtime.runtime import ChannelRuntime
 from agent_channels.core.server.tools.arguments import ID, Arguments
@@ -13,7 +13,6 @@ __all__ = ["DESCRIPTION", "ReactArguments", "react"]
 DESCRIPTION = "Puts one emoji on a message, instead of an earlier one; counts as having answered the chat."
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReactArguments(Arguments):
     """Arguments of `react`."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 from typing import Literal
 
 from agent_channels.core.outbound.sender import Reply
@@ -40,7 +40,6 @@ class _AsFile(Flag):
         return "auto" if value == "auto" else super().__call__(value)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplyArguments(Arguments):
     """Arguments of `reply`."""
 
