@@ -11,7 +11,7 @@ from agent_channels.core.host.agents.registry import host_of_client
 from agents import ClientAgent
 from harness import Stage
 from host_journey import Journey, heard
-from hosts_table import ABILITIES, proof, read_measured
+from hosts_table import ABILITIES, merged, proof, read_measured
 from players import PLAYERS, Seat
 
 # Whether set-up's files are enough without a word at the host's terminal.
@@ -79,6 +79,18 @@ def test_what_was_measured_is_what_hosts_are_known_by() -> None:
     found = {row["name"]: host_of_client(row["client"]) for row in rows}
     assert found
     assert [name for name, host in found.items() if host is None or host.name != name] == []
+
+
+def test_a_step_played_alone_leaves_the_dates_of_the_others() -> None:
+    """What a run did not try keeps its result and its day; a new version of the host begins with nothing."""
+    old, new = {"good": True, "date": "2026-01-01"}, {"good": True, "date": "2026-02-02"}
+    heard_then = {"probes_first": True, "cancels": True, "ask_took_s": 45.0}
+    heard_now = {"probes_first": False, "cancels": False, "ask_took_s": None, "limits": {}}
+    before = {"version": "1", **heard_then, "cells": {"talks": old, "waits": old}, "limits": {"result": 9}}
+    now = {"version": "1", **heard_now, "cells": {"waits": new}}
+    expected = {"version": "1", **heard_then, "cells": {"talks": old, "waits": new}, "limits": {"result": 9}}
+    assert merged(before, now) == expected
+    assert merged(before, {**now, "version": "2"}) == {**now, "version": "2"}
 
 
 def test_an_ability_is_proven_by_its_hosts_test() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from agent_channels.core.host.agents.agent_host import Ability, AgentHost
 from agent_channels.core.host.agents.registry import AGENT_HOSTS
 
-__all__ = ["ABILITIES", "MEASURED", "abilities", "in_short", "measured", "proof", "read_measured"]
+__all__ = ["ABILITIES", "MEASURED", "abilities", "in_short", "measured", "merged", "proof", "read_measured"]
 
 TESTS = Path(__file__).resolve().parents[1]
 MEASURED = TESTS / "hosts" / "matrix" / "measured.json"
@@ -54,6 +54,19 @@ def read_measured() -> list[dict[str, Any]]:
     return found
 
 
+def merged(before: Row, row: Row) -> dict[str, Any]:
+    """Return a row with what an earlier run of the same version found besides; each cell keeps its own date."""
+    if row["version"] != before.get("version"):
+        return dict(row)
+    return {
+        **before,
+        **row,
+        **{part: {**before.get(part, {}), **row[part]} for part in ("cells", "limits")},
+        "ask_took_s": row["ask_took_s"] or before.get("ask_took_s"),
+        **{flag: row[flag] or before.get(flag, False) for flag in ("probes_first", "cancels")},
+    }
+
+
 def proof(host: AgentHost) -> Path:
     """The test that plays a host's abilities with its real program; it may not exist."""
     return TESTS / "hosts" / PROOFS.get(host.name, f"test_hosts_{host.name}.py")
@@ -67,7 +80,8 @@ def measured() -> str:
         cells = [f"{row['title']} {row['version']}", f"`{row['client']}`" if "client" in row else NONE]
         cells += [_mark(row["cells"].get(step)) for step in STEPS]
         lines.append(f"| {' | '.join([*cells, _call(row), _result(row['limits'])])} |")
-    dates = sorted(row["date"] for row in read_measured())
+    found = [part for row in read_measured() for part in (*row["cells"].values(), row["limits"])]
+    dates = sorted(part["date"] for part in found if part)
     when = f"on {dates[0]}" if dates[0] == dates[-1] else f"from {dates[0]} to {dates[-1]}"
     return "\n".join([*lines, "", f"Measured {when}."])
 

@@ -31,7 +31,7 @@ from agent_channels.sandbox.telegram.sandbox import TelegramSandbox  # noqa: E40
 from agents import NoAnswer  # noqa: E402 - as above
 from harness import TOKEN, Stage  # noqa: E402 - as above
 from host_journey import Journey, heard, longest_call, longest_result  # noqa: E402 - as above
-from hosts_table import MEASURED, read_measured  # noqa: E402 - as above
+from hosts_table import MEASURED, merged, read_measured  # noqa: E402 - as above
 from players import PLAYERS, Player, Seat  # noqa: E402 - as above
 
 HOLD_S = 310.0
@@ -60,20 +60,19 @@ async def measure(player: Player, folder: Path, hold_s: float, steps: Sequence[s
             acks=player.stateless,
         )
         cells = await journey.play(*(getattr(journey, step) for step in steps))
-        known = heard(seat.tap)
+        known, date = heard(seat.tap), {"date": dt.datetime.now(dt.UTC).date().isoformat()}
         methods = known.pop("methods")
         return {
             "name": player.name,
             "title": player.title,
             "kind": player.kind,
             "version": player.version,
-            "date": dt.datetime.now(dt.UTC).date().isoformat(),
             **known,
             "probes_first": "server/discover" in methods,
             "cancels": "notifications/cancelled" in methods,
-            "cells": {name: {"good": not why, **({"why": why} if why else {})} for name, why in cells.items()},
+            "cells": {name: {"good": not why, **({"why": why} if why else {}), **date} for name, why in cells.items()},
             "ask_took_s": journey.ask_took_s,
-            "limits": await limits(player, seat, hold_s) if steps == STEPS else {},
+            "limits": {**await limits(player, seat, hold_s), **date} if steps == STEPS else {},
         }
 
 
@@ -121,12 +120,7 @@ async def run(names: list[str], hold_s: float, steps: Sequence[str] = STEPS) -> 
 def write(row: dict[str, Any]) -> None:
     """Replaces a row; what was not tried this time stays as it was."""
     rows = {known["name"]: known for known in read_measured()}
-    before = rows.get(row["name"], {})
-    if row["version"] == before.get("version"):
-        row |= {part: {**before.get(part, {}), **row[part]} for part in ("cells", "limits")}
-        row["ask_took_s"] = row["ask_took_s"] or before.get("ask_took_s")
-        row |= {flag: row[flag] or before.get(flag, False) for flag in ("probes_first", "cancels")}
-    rows[row["name"]] = row
+    rows[row["name"]] = merged(rows.get(row["name"], {}), row)
     order = [name for name in PLAYERS if name in rows]
     MEASURED.write_text(json.dumps([rows[name] for name in order], indent=1, ensure_ascii=False) + "\n", "utf-8")
 
