@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_channels.core.host.agents.registry import AGENT_HOSTS
+from agent_channels.core.host.agents.registry import CLIENTS, host_of_client
 from agent_channels.core.host.call_limits import CallLimits, call_limits
 from agent_channels.core.host.frames import channel_block, channel_parts, offered_meta
 from agent_channels.core.journal.entry import Entry
@@ -19,11 +19,12 @@ TEXTS = st.text(st.sampled_from('ab \n"\\&<é漢字\U0001f600'), max_size=600)
 LIMITS = st.builds(CallLimits, page_max=st.integers(900, 1_500), in_bytes=st.booleans())
 
 
-@pytest.mark.parametrize("client", [*(name for host in AGENT_HOSTS.values() for name in host.clients), "anything", ""])
+@pytest.mark.parametrize("client", [*CLIENTS.values(), "anything", ""])
 def test_every_host_gets_its_result_before_it_gives_up(client: str) -> None:
     """No call lasts 50 s, nor as long as its host waits; no result is as long as what was read whole there."""
     limits = call_limits(f"{client} 1.2.3")
-    known = next((host for host in AGENT_HOSTS.values() if client in host.clients), None)
+    known = host_of_client(client)
+    assert (known is not None) == (client in CLIENTS.values())
     assert limits.wait_s < 50
     assert limits.page_max <= (known.limits.result_max if known else 6_000)
     if known is not None:

@@ -18,7 +18,6 @@ from typing import IO
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
-from agent_channels.core.files.packed_files import Unsearched, secret_member
 from agent_channels.core.files.secret_content import PART, masked_text, secret_in_parts
 from agent_channels.core.files.secret_names import secret_name
 from agent_channels.core.settings.paths import expand_home, project_dir
@@ -153,6 +152,9 @@ class Files:
         raise Refused(f"the file {quoted} is empty; the platform takes no empty files")
 
     def _secret_inside(self, file: IO[bytes], quoted: str, *, unsearched: bool) -> str | None:
+        # Imported here: few files are sent, and none while a server starts.
+        from agent_channels.core.files.packed_files import Unsearched, secret_member
+
         try:
             return secret_member(file)
         except Unsearched as error:

@@ -75,15 +75,14 @@ class Ability:
 class AgentHost:
     """One host.
 
-    `clients` are the names that it says in `initialize`. `program` is the command that starts it. `files(environments)`
-    returns the files to write for the channels whose environments these are, in this project; `arguments(environments)`
-    what its command line takes so that a new session receives their messages. `checks` are those that
-    `channels doctor --host` makes beside its files, by name. `bell(env)` wakes its idle sessions from our server.
+    `program` is the command that starts it. `files(environments)` returns the files to write for the channels whose
+    environments these are, in this project; `arguments(environments)` what its command line takes so that a new session
+    receives their messages. `checks` are those that `channels doctor --host` makes beside its files, by name.
+    `bell(env)` wakes its idle sessions from our server.
     """
 
     name: str
     title: str
-    clients: tuple[str, ...]
     program: str = ""
     limits: HostLimits = field(default_factory=HostLimits)
     files: Callable[[Sequence[Environment]], list[HostFile]] | None = None

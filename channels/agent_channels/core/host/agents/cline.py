@@ -25,7 +25,6 @@ def _files(environments: Sequence[Environment]) -> list[HostFile]:
 HOST = AgentHost(
     name="cline",
     title="Cline CLI",
-    clients=("@cline/core",),
     program="cline",
     limits=HostLimits(call_s=60, result_max=6_900),
     files=_files,

@@ -88,7 +88,6 @@ def _reviews(_env: Environment) -> Finding:
 HOST = AgentHost(
     name=NAME,
     title="Codex CLI",
-    clients=("codex-mcp-client",),
     program="codex",
     limits=HostLimits(call_s=300, result_max=10_000, in_bytes=True, context_max=3_000),
     files=_files,

@@ -143,7 +143,6 @@ def _words(entry: object) -> list[str]:
 HOST = AgentHost(
     name="continue",
     title="Continue CLI",
-    clients=("continue-cli-client",),
     program="cn",
     limits=HostLimits(call_s=60, result_max=1_000_000),
     files=_files,

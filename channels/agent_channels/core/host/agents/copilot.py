@@ -86,7 +86,6 @@ def _trust(env: Environment) -> Finding:
 HOST = AgentHost(
     name=NAME,
     title="Copilot CLI",
-    clients=("copilot-cli",),
     program="copilot",
     limits=HostLimits(call_s=180, result_max=17_000, context_max=3_000),
     files=_files,

@@ -47,7 +47,6 @@ def _files(environments: Sequence[Environment]) -> list[HostFile]:
 HOST = AgentHost(
     name="gemini",
     title="Gemini CLI",
-    clients=("gemini-cli-mcp-client",),
     program="gemini",
     limits=HostLimits(call_s=130, result_max=13_800),
     files=_files,

@@ -12,7 +12,6 @@ __all__ = ["HOST"]
 HOST = AgentHost(
     name="kilo",
     title="Kilo",
-    clients=("kilo",),
     program="kilo",
     limits=HostLimits(call_s=60, result_max=48_000, in_bytes=True, cancels_answered=True),
     files=partial(plugin_files, "kilo.json", ".kilo/plugins"),

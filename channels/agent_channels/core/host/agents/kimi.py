@@ -55,7 +55,6 @@ def _trust(env: Environment) -> Finding:
 HOST = AgentHost(
     name=NAME,
     title="Kimi Code",
-    clients=("kimi-code",),
     program="kimi",
     limits=HostLimits(call_s=60, result_max=48_000),
     files=_files,

@@ -60,7 +60,6 @@ def _without_plugin(text: str) -> str:
 HOST = AgentHost(
     name="opencode",
     title="OpenCode",
-    clients=("opencode",),
     program="opencode",
     limits=HostLimits(call_s=60, result_max=48_000, in_bytes=True, cancels_answered=True),
     files=partial(plugin_files, "opencode.json", ".opencode/plugins"),

@@ -47,7 +47,6 @@ def _files(environments: Sequence[Environment]) -> list[HostFile]:
 HOST = AgentHost(
     name="qwen",
     title="Qwen Code",
-    clients=("qwen-cli-mcp-client",),
     program="qwen",
     limits=HostLimits(call_s=130, result_max=24_000),
     files=_files,
