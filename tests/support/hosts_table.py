@@ -39,7 +39,6 @@ STEPS = {
 CLAUDE = AgentHost(
     name="claude",
     title="Claude Code",
-    clients=("claude-code",),
     wake=Ability("the channel's notification, the session's inbox socket, or the hook `bell`"),
     hand_over=Ability("the hook `stop`"),
     permission=Ability("the hook `permission`, or the channel itself"),

@@ -60,6 +60,7 @@ MAY_CHOOSE = {
     "cli.main",
     "hooks.run",
     "core.doctor.local",
+    "core.host.agents.registry",
     "core.i18n.messages",
     "core.i18n.sentences",
     "core.settings.extras",

@@ -34,7 +34,7 @@ def a_host(*paths: Path) -> AgentHost:
     def files(environments: list[Environment]) -> list[HostFile]:
         return [json_file(path, "the server", servers_part(environments)) for path in paths]
 
-    return AgentHost("some", "Some Host", ("some",), program="no-such-program", files=files)
+    return AgentHost("some", "Some Host", program="no-such-program", files=files)
 
 
 def test_a_projects_files_are_written_at_once(folders: tuple[Path, Path]) -> None:
@@ -66,9 +66,7 @@ def test_a_file_in_the_users_home_takes_consent(folders: tuple[Path, Path], caps
 def test_a_host_whose_files_are_not_known(folders: tuple[Path, Path]) -> None:
     """Set-up says so, and what to enter there."""
     with pytest.raises(ConfigError, match="channels serve telegram"):
-        write_files(
-            AgentHost("some", "Some Host", ()), Environment("telegram"), Dialogue(quiet=True, interactive=False)
-        )
+        write_files(AgentHost("some", "Some Host"), Environment("telegram"), Dialogue(quiet=True, interactive=False))
 
 
 def test_the_doctor_names_what_a_host_lacks(folders: tuple[Path, Path]) -> None:

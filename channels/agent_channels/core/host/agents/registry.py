@@ -9,36 +9,33 @@ from agent_channels.core.host.agents.agent_host import AgentHost
 
 __all__ = ["AGENT_HOSTS", "CLIENTS", "host_of_client"]
 
-# A new host adds one file, and one line here: its client's name in `initialize`, or how that begins.
-CLIENTS = {
-    "codex": "codex-mcp-client",
-    "gemini": "gemini-cli-mcp-client",
-    "qwen": "qwen-cli-mcp-client",
-    "opencode": "opencode",
-    "kilo": "kilo",
-    "copilot": "copilot-cli",
-    "cline": "@cline/core",
-    "continue": "continue-cli-client",
-    "kimi": "kimi-code",
+# A new host adds one file, and one line here: its client's name in `initialize`, or how that begins, and its module.
+_HOSTS = {
+    "codex": ("codex-mcp-client", "agent_channels.core.host.agents.codex"),
+    "gemini": ("gemini-cli-mcp-client", "agent_channels.core.host.agents.gemini"),
+    "qwen": ("qwen-cli-mcp-client", "agent_channels.core.host.agents.qwen"),
+    "opencode": ("opencode", "agent_channels.core.host.agents.opencode"),
+    "kilo": ("kilo", "agent_channels.core.host.agents.kilo"),
+    "copilot": ("copilot-cli", "agent_channels.core.host.agents.copilot"),
+    "cline": ("@cline/core", "agent_channels.core.host.agents.cline"),
+    "continue": ("continue-cli-client", "agent_channels.core.host.agents.continue_cli"),
+    "kimi": ("kimi-code", "agent_channels.core.host.agents.kimi"),
 }
+CLIENTS = {name: client for name, (client, _) in _HOSTS.items()}
 
 
 class _AgentHosts(Mapping[str, AgentHost]):
     """Every host by its name. A server needs one of them at most, and a start waits for none."""
 
     def __getitem__(self, name: str) -> AgentHost:
-        if name not in CLIENTS:
-            raise KeyError(name)
-        # `continue` is a word of the language.
-        module = import_module(f"agent_channels.core.host.agents.{'continue_cli' if name == 'continue' else name}")
-        host: AgentHost = module.HOST
+        host: AgentHost = import_module(_HOSTS[name][1]).HOST
         return host
 
     def __iter__(self) -> Iterator[str]:
-        return iter(CLIENTS)
+        return iter(_HOSTS)
 
     def __len__(self) -> int:
-        return len(CLIENTS)
+        return len(_HOSTS)
 
 
 AGENT_HOSTS: Mapping[str, AgentHost] = _AgentHosts()
