@@ -97,9 +97,17 @@ async def session(program: Path, answering: str) -> tuple[Steps, float]:
                 async with host.printing("Work on it.") as process:
                     host_process = psutil.Process(process.pid)
                     await tg.wait_for(lambda: tg.polling, 30)
-                    servers += [p for p in host_process.children(recursive=True) if p.cmdline()[-1:] == ["telegram"]]
+                    servers += [one for one in host_process.children(recursive=True) if _is_server(one)]
                     await process.communicate()
     return times[WARM:], cpu[1] - cpu[0]
+
+
+def _is_server(process: psutil.Process) -> bool:
+    try:
+        return process.cmdline()[-1:] == ["telegram"]
+    except psutil.Error:
+        # It has just ended.
+        return False
 
 
 def _cpu(servers: list[psutil.Process]) -> float:
