@@ -34,7 +34,7 @@ class Trip(Declared):
     by: str = declare("train", OneOf("train", "boat", "off"))
     back: bool = declare(True, Flag())
     stops: tuple[str, ...] = declare((), ListOf(Text(most=5), 3))
-    class_: str | None = declare(None, Nullable(Text()), name="class")
+    seat: str | None = declare(None, Nullable(Text()))
 
     def check(self) -> None:
         """Raise ValueError if values contradict each other."""
@@ -49,9 +49,9 @@ def problems(**values: Any) -> list[InvalidValue]:
 
 
 def test_what_is_left_out_is_the_default() -> None:
-    """Only what has no default has to be given; a name that no attribute can have is one all the same."""
+    """Only what has no default has to be given, and null is a value where it may be one."""
     assert Trip.of({"to": "Rome"}) == Trip(to="Rome")
-    assert Trip.of({"to": "Rome", "class": "second"}).class_ == "second"
+    assert Trip.of({"to": "Rome", "seat": None}) == Trip(to="Rome", seat=None)
 
 
 @given(st.integers(1, 30))
@@ -69,7 +69,7 @@ def test_a_number_may_be_a_text(days: int) -> None:
 )
 def test_whatever_is_written_is_taken_or_refused(value: object) -> None:
     """No value of any kind does anything else, and what is taken is of the declared type."""
-    for name in ("to", "days", "price", "by", "back", "stops", "class"):
+    for name in ("to", "days", "price", "by", "back", "stops", "seat"):
         try:
             made = Trip.of({"to": "Rome", "by": "train", name: value})
         except InvalidValues:
@@ -146,6 +146,19 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 def test_values_that_contradict_each_other_are_refused() -> None:
     """With the reason, which names them."""
     assert problems(to="Rome", by="boat") == [InvalidValue("", "wrong", None, "no boat comes back")]
+
+
+def test_an_object_is_a_value() -> None:
+    """Equal to another with the same values, never changed, and made anew with others; nothing unknown is taken."""
+    trip = Trip(to="Rome", days=2)
+    assert trip == Trip(to="Rome", days=2) != trip.replace(days=3)
+    assert hash(trip) == hash(Trip(to="Rome", days=2))
+    assert repr(trip).startswith("Trip(to='Rome', days=2, ")
+    with pytest.raises(AttributeError, match="days cannot be set"):
+        trip.days = 5
+    for wrong in ({}, {"to": "Rome", "day": 1}):
+        with pytest.raises(TypeError):
+            Trip(**wrong)
 
 
 def test_a_secret_is_not_shown() -> None:

@@ -37,9 +37,8 @@ _TRUE, _FALSE = {"true", "on", "yes", "y", "t", "1"}, {"false", "off", "no", "n"
 
 
 class Declaration(NamedTuple):
-    """What is known of a value: the object's `attribute` that has it; `default` is `MISSING` if it has to be given."""
+    """What is known of a value; `default` is `MISSING` if it has to be given."""
 
-    attribute: str
     default: Any
     parse: Parse
     description: str
@@ -75,12 +74,9 @@ class WrongPart(ValueError):
         self.place, self.value = place, value
 
 
-def declare(default: Any, parse: Parse, description: str = "", *, name: str = "") -> Any:
-    """Return what a `Declared` class says of one of its values; `MISSING` is the default of what has to be given.
-
-    `name`: what it is called, where that cannot be an attribute's name.
-    """
-    return Declaration(name, default, parse, description)
+def declare(default: Any, parse: Parse, description: str = "") -> Any:
+    """Return what a `Declared` class says of one of its values; `MISSING` is the default of what has to be given."""
+    return Declaration(default, parse, description)
 
 
 class Declared:
@@ -90,18 +86,15 @@ class Declared:
     _declared: ClassVar[Mapping[str, Declaration]] = MappingProxyType({})
 
     def __init_subclass__(cls) -> None:
-        found = dict(cls._declared)
-        for attribute, one in cls.__dict__.items():
-            if isinstance(one, Declaration):
-                found[one.attribute or attribute] = one._replace(attribute=attribute)
-        cls._declared = MappingProxyType(found)
+        own = {name: one for name, one in vars(cls).items() if isinstance(one, Declaration)}
+        cls._declared = MappingProxyType({**cls._declared, **own})
 
     def __init__(self, **values: Any) -> None:
-        for one in self._declared.values():
-            value = values.pop(one.attribute, one.default)
+        for name, one in self._declared.items():
+            value = values.pop(name, one.default)
             if value is MISSING:
-                raise TypeError(f"{type(self).__name__} needs {one.attribute}")
-            object.__setattr__(self, one.attribute, value)
+                raise TypeError(f"{type(self).__name__} needs {name}")
+            object.__setattr__(self, name, value)
         if values:
             raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
 
@@ -131,7 +124,7 @@ class Declared:
                 problems += [InvalidValue(name, "missing")] if one.required else []
                 continue
             try:
-                given[one.attribute] = cls.checked(one, values[name])
+                given[name] = cls.checked(one, values[name])
             except WrongPart as error:
                 problems.append(InvalidValue(f"{name}.{error.place}", "wrong", error.value, str(error)))
             except ValueError as error:
