@@ -44,7 +44,7 @@ _TEXT = Text()
 class Arguments(Declared):
     """A tool's arguments."""
 
-    # Nullable arguments with the empty value that says something there.
+    # Optional arguments with the empty value that says something there.
     empty_means: ClassVar[Mapping[str, object]] = MappingProxyType({})
 
     @classmethod
