@@ -11,7 +11,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.settings.config import Settings, parse_root, safe_root
 from agent_channels.core.settings.declared import Flag, Nullable, Text, declare
-from agent_channels.core.settings.network import proxy_url
+from agent_channels.core.settings.network import http_proxy_url
 
 __all__ = ["NO_SOCKS", "PERMISSIONS", "PROXY_SCHEMES", "DiscordSettings", "bot_id", "invite_link"]
 
@@ -38,9 +38,7 @@ _TEXT = Text()
 
 def _proxy(value: object) -> str | None:
     # aiohttp, which discord.py uses, does not speak SOCKS.
-    url = _TEXT(value)
-    socks = url.strip().lower().startswith("socks")
-    return proxy_url(url, PROXY_SCHEMES, NO_SOCKS if socks else "it must begin with http:// or https://")
+    return http_proxy_url(_TEXT(value), PROXY_SCHEMES, NO_SOCKS)
 
 
 def _gateway(value: object) -> str:

@@ -11,7 +11,7 @@ from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import register_secret
 from agent_channels.core.settings.config import Settings, parse_root, parse_secret
 from agent_channels.core.settings.declared import Flag, Nullable, SecretText, Text, declare
-from agent_channels.core.settings.network import proxy_url
+from agent_channels.core.settings.network import http_proxy_url
 
 __all__ = [
     "COMMANDS",
@@ -92,9 +92,7 @@ def _app_token(value: object) -> SecretText | None:
 
 
 def _proxy(value: object) -> str | None:
-    url = _TEXT(value)
-    socks = url.strip().lower().startswith("socks")
-    return proxy_url(url, PROXY_SCHEMES, NO_SOCKS if socks else "it must begin with http:// or https://")
+    return http_proxy_url(_TEXT(value), PROXY_SCHEMES, NO_SOCKS)
 
 
 class SlackSettings(Settings):

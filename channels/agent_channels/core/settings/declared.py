@@ -37,7 +37,7 @@ _TRUE, _FALSE = {"true", "on", "yes", "y", "t", "1"}, {"false", "off", "no", "n"
 
 
 class Declaration(NamedTuple):
-    """What is known of a value; `default` is `MISSING` if it has to be given."""
+    """What is known of a value; `default` is `MISSING` if it must be given."""
 
     default: Any
     parse: Parse
@@ -45,7 +45,7 @@ class Declaration(NamedTuple):
 
     @property
     def required(self) -> bool:
-        """Whether it has to be given."""
+        """Whether it must be given."""
         return self.default is MISSING
 
 
@@ -75,7 +75,7 @@ class WrongPart(ValueError):
 
 
 def declare(default: Any, parse: Parse, description: str = "") -> Any:
-    """Return what a `Declared` class says of one of its values; `MISSING` is the default of what has to be given."""
+    """Return what a `Declared` class says of one of its values; `MISSING` is the default of what must be given."""
     return Declaration(default, parse, description)
 
 

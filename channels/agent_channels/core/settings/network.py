@@ -13,7 +13,17 @@ from urllib.parse import quote, unquote, urlsplit
 
 from agent_channels.core.i18n.sentences import sentence, words_of
 
-__all__ = ["Route", "check_host", "endpoint", "env_proxy", "is_loopback", "proxy_url", "route", "shown_url"]
+__all__ = [
+    "Route",
+    "check_host",
+    "endpoint",
+    "env_proxy",
+    "http_proxy_url",
+    "is_loopback",
+    "proxy_url",
+    "route",
+    "shown_url",
+]
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SOCKS_PORT = 1080
@@ -67,6 +77,12 @@ def route(
             error=words_of(error),
         )
         return Route(url, None, reason, endpoints, variable)
+
+
+def http_proxy_url(text: str, schemes: tuple[str, ...], no_socks: str) -> str:
+    """Do as `proxy_url`, for a library that knows no SOCKS, which `no_socks` says. Raises ValueError."""
+    socks = text.strip().lower().startswith("socks")
+    return proxy_url(text, schemes, no_socks if socks else "it must begin with http:// or https://")
 
 
 def proxy_url(text: str, schemes: tuple[str, ...], refusal: str) -> str:

@@ -93,10 +93,6 @@ class _Id(Text):
         return super().__call__(str(value) if isinstance(value, int) and not isinstance(value, bool) else value)
 
 
-class WrongButtonsError(ValueError):
-    """Says what is wrong with a grid, in a grid's words."""
-
-
 class _ButtonRows:
     """Rows of labels and buttons, which may be written as JSON."""
 
@@ -120,16 +116,15 @@ class _ButtonRows:
         }
 
     def __call__(self, value: object) -> Buttons:
-        rows = parse_json(value)
-        if not isinstance(rows, list):
-            raise WrongButtonsError(f"{self.shape}; here: {shorten_value(rows)}")
-        for row in rows:
-            if not isinstance(row, list):
-                raise WrongButtonsError(f"{self.shape}; here: {shorten_value(row)}")
         return tuple(
-            tuple(self._cell(cell, f" at row {number}, column {at}") for at, cell in enumerate(row))
-            for number, row in enumerate(rows)
+            tuple(self._cell(cell, f" at row {number}, column {at}") for at, cell in enumerate(self._list(row)))
+            for number, row in enumerate(self._list(parse_json(value)))
         )
+
+    def _list(self, value: object) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValueError(f"{self.shape}; here: {shorten_value(value)}")  # noqa: TRY004 - as every wrong value
+        return value
 
     def _cell(self, cell: object, where: str) -> str | ButtonArgument:
         try:
@@ -138,7 +133,7 @@ class _ButtonRows:
             what = _what_is_wrong(error.problems)
         except ValueError:
             what = shorten_value(cell)
-        raise WrongButtonsError(f"{self.shape}; here{where}: {what}")
+        raise ValueError(f"{self.shape}; here{where}: {what}")
 
 
 def _what_is_wrong(problems: Sequence[InvalidValue]) -> str:
