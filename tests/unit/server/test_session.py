@@ -31,13 +31,12 @@ class FakeHost:
 
     # ---- as the server has it
 
-    async def __anext__(self) -> str:
-        line = await self._said.get()
-        if line is None:
-            raise StopAsyncIteration
-        if line == "long":
-            raise LineTooLong
-        return line
+    async def each(self, take: Callable[[str], None]) -> None:
+        """Hands over what it says."""
+        while (line := await self._said.get()) is not None:
+            if line == "long":
+                raise LineTooLong
+            take(line)
 
     async def send(self, line: bytes) -> None:
         """Writes a line once the host reads."""

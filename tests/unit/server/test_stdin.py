@@ -36,11 +36,14 @@ async def test_lines_come_in_order_after_those_read_before(kind: Kind, tmp_path:
     if kind is file:
         writer.start()
         writer.join()
-    lines = StdinLines(source, [b"a\n", b"b\n"])
-    found = [await anext(lines) for _ in range(3)]
-    if kind is not file:
-        writer.start()
-    found += [line async for line in lines]
+    found: list[str] = []
+
+    def take(line: str) -> None:
+        found.append(line)
+        if line == "second\n" and kind is not file:
+            writer.start()
+
+    await StdinLines(source, [b"a\n", b"b\n"]).each(take)
     assert found == ["a\n", "b\n", "second\n", "third\n", long.decode() + "\n", "last"]
     writer.join()
     os.close(reading)
@@ -50,23 +53,70 @@ async def test_lines_come_in_order_after_those_read_before(kind: Kind, tmp_path:
 async def test_a_host_that_says_nothing_holds_up_nobody(kind: Kind, tmp_path: Path) -> None:
     """Waiting for a line leaves the event loop to others, and half a line is none."""
     reading, writing = kind(tmp_path)
-    source, found = Source(reading), []
-    async with anyio.create_task_group() as group:
+    found: list[bytes] = []
+    came = anyio.Event()
 
-        async def read() -> None:
-            found.append(await source.next())
+    def take(line: bytes) -> None:
+        found.append(line)
+        came.set()
 
-        group.start_soon(read)
-        for half in (b"ha", b"lf"):
-            write(writing, half)
-            for _ in range(20):
-                await anyio.lowlevel.checkpoint()
-            assert found == []
-        write(writing, b"\nnext")
-    assert found == [b"half\n"]
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(Source(reading).each, take)
+            for half in (b"ha", b"lf"):
+                write(writing, half)
+                for _ in range(20):
+                    await anyio.lowlevel.checkpoint()
+                assert found == []
+            write(writing, b"\nnext")
+            await came.wait()
+            assert found == [b"half\n"]
+            os.close(writing)
+    assert found == [b"half\n", b"next"]
+    os.close(reading)
+
+
+@pytest.mark.parametrize("kind", [pipe, sockets, file])
+async def test_what_a_line_leads_to_is_raised_and_the_next_line_comes_all_the_same(kind: Kind, tmp_path: Path) -> None:
+    """A line is taken once, whatever became of it."""
+    reading, writing = kind(tmp_path)
+    write(writing, b"a\nb\nc\n")
     os.close(writing)
-    assert await source.next() == b"next"
-    assert await source.next() == b""
+    source = Source(reading)
+    found: list[bytes] = []
+
+    def take(line: bytes) -> None:
+        found.append(line)
+        if line == b"b\n":
+            raise ValueError(line)
+
+    with pytest.raises(ValueError, match="b"):
+        await source.each(take)
+    await source.each(take)
+    assert found == [b"a\n", b"b\n", b"c\n"]
+    os.close(reading)
+
+
+async def test_reading_that_is_cancelled_leaves_the_rest(tmp_path: Path) -> None:
+    """Whoever reads on afterwards has what came meanwhile."""
+    reading, writing = pipe(tmp_path)
+    source, came = Source(reading), anyio.Event()
+    found: list[bytes] = []
+
+    def take(line: bytes) -> None:
+        found.append(line)
+        came.set()
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(source.each, take)
+            write(writing, b"a\nb")
+            await came.wait()
+            group.cancel_scope.cancel()
+        write(writing, b"c\n")
+        os.close(writing)
+        await source.each(take)
+    assert found == [b"a\n", b"bc\n"]
     os.close(reading)
 
 
@@ -118,7 +168,8 @@ def test_no_cut_changes_a_line(lines: list[bytes], data: st.DataObject) -> None:
     wanted = [line.replace(b"\n", b"") + b"\n" for line in lines]
     whole = b"".join(wanted)
     reading, writing = os.pipe()
-    source, found = Source(reading), []
+    source = Source(reading)
+    found: list[bytes] = []
     left = whole
     while left:
         size = data.draw(st.integers(1, len(left)))

@@ -101,9 +101,7 @@ class McpSession:
             self.initialized.set()
         async with anyio.create_task_group() as group:
             self._host, self._group = host, group
-            while (line := await self._next(lines)) is not None:
-                if (message := parse(line)) is not None:
-                    self._take(message)
+            await self._hear(lines)
             if host.stuck:
                 # It waits for a host that does not read any more either.
                 leave()
@@ -120,14 +118,18 @@ class McpSession:
 
     # ---- what the host says
 
-    async def _next(self, lines: StdinLines) -> str | None:
-        """Return the next line; None at the end."""
+    async def _hear(self, lines: StdinLines) -> None:
+        """Take every line until the end."""
         while True:
             try:
-                return await anext(lines, None)
+                return await lines.each(self._take_line)
             except LineTooLong as error:
                 logger.warning("the host wrote what cannot be read: %s", error)
                 self._reply(to_line(error_response(None, RpcError(INVALID_REQUEST, str(error)))))
+
+    def _take_line(self, line: str) -> None:
+        if (message := parse(line)) is not None:
+            self._take(message)
 
     def _take(self, message: HostMessage) -> None:
         """Answer a message, or have that done; in no case does the next one wait for it."""

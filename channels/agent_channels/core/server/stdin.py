@@ -9,7 +9,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agent_channels.core.text.sanitize import decode_json_line
 
@@ -18,8 +18,6 @@ __all__ = ["LINE_MAX", "LineTooLong", "Source", "StdinLines"]
 CHUNK = 64 * 1024
 # A message of the host's holds a text, and paths of files; this is far more than any.
 LINE_MAX = 16 * 1024 * 1024
-# Turns of the event loop that what follows from the line before gets first, as far as a request being sent.
-TURNS = 2
 
 
 class LineTooLong(Exception):
@@ -32,7 +30,7 @@ class LineTooLong(Exception):
 class Source:
     """A descriptor read line by line: at first by blocking, later on an event loop, without losing what was read.
 
-    On the loop, a thread for every line would cost more than most of what is done with the line.
+    On the loop, a task or a thread that wakes for every line would cost more than most of what is done with the line.
     """
 
     def __init__(self, fd: int) -> None:
@@ -43,7 +41,7 @@ class Source:
         # Whether what comes until the next end of a line belongs to one that was too long.
         self._dropping = False
         # An event loop cannot wait for a regular file's end, and on Windows for nothing but a socket.
-        self._awaitable = sys.platform != "win32" and not stat.S_ISREG(os.fstat(fd).st_mode)
+        self._can_be_awaited = sys.platform != "win32" and not stat.S_ISREG(os.fstat(fd).st_mode)
 
     def readline(self) -> bytes:
         """Block until there is a line and return it with its end; at the end of the stream what is left, then b"".
@@ -65,11 +63,48 @@ class Source:
             self._fill(wait=False)
         return line
 
-    async def next(self) -> bytes:
-        """Like `readline`, on an event loop."""
-        while (line := self._next_line()) is None:
-            await self._fill_async()
-        return line
+    async def each(self, take: Callable[[bytes], None]) -> None:
+        """Call `take` with every line as it comes, on an event loop; return at the end of the stream.
+
+        Raises `LineTooLong`, after which it can be called again, and what `take` raises.
+        """
+        # Imported here: the handshake comes before anything heavy is imported.
+        import asyncio
+
+        import anyio.to_thread
+
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+
+        def read() -> None:
+            if ended.done():
+                return
+            try:
+                self._fill(wait=False)
+                if self._take_all(take):
+                    ended.set_result(None)
+            except Exception as error:  # noqa: BLE001 - raised below
+                ended.set_exception(error)
+
+        if self._take_all(take):
+            return
+        if not self._can_be_awaited:
+            while not self._take_all(take):
+                await anyio.to_thread.run_sync(self._fill)
+            return
+        loop.add_reader(self.fd, read)
+        try:
+            await ended
+        finally:
+            loop.remove_reader(self.fd)
+
+    def _take_all(self, take: Callable[[bytes], None]) -> bool:
+        """Call `take` with every line that was read; return whether the stream has ended."""
+        while (line := self._next_line()) is not None:
+            if not line:
+                return True
+            take(line)
+        return False
 
     def _next_line(self) -> bytes | None:
         end = self._buffer.find(b"\n", self._searched) + 1
@@ -103,35 +138,15 @@ class Source:
         self._buffer += chunk
         self._ended = not chunk
 
-    async def _fill_async(self) -> None:
-        # Imported here: the handshake comes before anything heavy is imported.
-        import anyio.lowlevel
-        import anyio.to_thread
-
-        if self._awaitable:
-            for _ in range(TURNS):
-                await anyio.lowlevel.checkpoint()
-            try:
-                await anyio.wait_readable(self.fd)
-            except OSError:
-                self._awaitable = False
-            else:
-                self._fill(wait=False)
-                return
-        await anyio.to_thread.run_sync(self._fill)
-
 
 class StdinLines:
-    """A source as an asynchronous iterator of repaired lines, beginning with those that were read before."""
+    """The repaired lines of a source, after those that were read before."""
 
     def __init__(self, source: Source, before: Iterable[bytes] = ()) -> None:
         self._source, self._before = source, list(before)
 
-    def __aiter__(self) -> StdinLines:
-        return self
-
-    async def __anext__(self) -> str:
-        line = self._before.pop(0) if self._before else await self._source.next()
-        if not line:
-            raise StopAsyncIteration
-        return decode_json_line(line)
+    async def each(self, take: Callable[[str], None]) -> None:
+        """Call `take` with every line as it comes; return at the end. Raises as `Source.each` does."""
+        while self._before:
+            take(decode_json_line(self._before.pop(0)))
+        await self._source.each(lambda line: take(decode_json_line(line)))
