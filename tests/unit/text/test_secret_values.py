@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_channels.core.text import secret_values
 from agent_channels.core.text.secret_values import SECRET, mask_secrets
 
 SECRETS = {
@@ -359,3 +360,19 @@ def test_a_quote_hides_no_command_that_follows_it(command: str, shown: str) -> N
 def test_a_value_that_was_cut_off_is_masked_to_its_end() -> None:
     """A host's preview may end within the quotes."""
     assert mask_secrets('{"password": "correct horse') == f'{{"password": "{SECRET}'
+
+
+PIECES = [
+    *SECRETS.values(), *HARD, "token", "PASSWORD", "DB_KEY", "DBPASS", "_auth", "=", "＝", "%3D", "%3d", ":=", ":",
+    "：", "--token ", "--user ", "-u ", "-p", "-P ", "-w ", "-a ", "sshpass ", "mysql ", "zip ", "redis-cli ",
+    "docker login ", "curl ", "--cookie ", "ldapsearch ", "https ", "https://", "a:b@", "?sig=", "/webhooks/1/",
+    "hooks.x.y/services/", "authorization", "Cookie", "ſet-cookie", "Bearer ", "basic ", "setx ", "set -x ", "$(echo ",
+    "`printf ", ")", "`", "-----BEGIN PRIVATE KEY-----", "'", '"', '\\"', "\u00a0", "\n", "x", "a1B2c3D4e5F6g7H8", "ı", "K",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_no_pattern_is_left_out_where_it_matches(text: str) -> None:
+    """A pattern is tried only in a text that has one of its signs, and finds there whatever it would find anyway."""
+    for pattern in (secret_values._PRIVATE_KEY, secret_values._PREFIXED, *secret_values._PATTERNS):
+        assert pattern.sub("[]", text) == pattern.compiled.sub("[]", text)

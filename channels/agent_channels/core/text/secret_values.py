@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cached_property
 
 from agent_channels.core.secret_shapes import SECRET
@@ -14,14 +15,22 @@ COUNT_DIGITS_MAX = 6
 
 
 class _Pattern:
-    """A pattern that is compiled when it is first used: a start waits for none, and few processes need them."""
+    """A pattern that is compiled when it is first needed: all of them take 20 ms, and most commands need few.
 
-    def __init__(self, text: str, flags: int = 0) -> None:
-        self._text, self._flags = text, flags
+    `signs`: every match has one of these in it. Where case is ignored they are no letters: Unicode has several of some.
+    """
+
+    def __init__(self, text: str, flags: int = 0, *, signs: str | tuple[str, ...] = "") -> None:
+        self.text, self._flags = text, flags
+        self._signs = (signs,) if isinstance(signs, str) else signs
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
-        return re.compile(self._text, self._flags)
+        return re.compile(self.text, self._flags)
+
+    def sub(self, replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
+        """Return the text with each match replaced."""
+        return self.compiled.sub(replacement, text) if any(sign in text for sign in self._signs) else text
 
 
 # The shapes that the services document for their credentials: a fixed prefix and a minimal length. The prefix stays,
@@ -52,9 +61,12 @@ _PREFIXED = _Pattern(
     | (?P<jwt>eyJ)[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*
     )""",
     re.VERBOSE,
+    signs=("_", "-", ".", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "AIza", "ATATT3"),
 )
 _PRIVATE_KEY = _Pattern(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)", re.DOTALL
+    r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+    signs="-----BEGIN ",
 )
 
 # ---- the parts of the patterns. Every repetition is bounded, or cannot be tried again at the next character, so that
@@ -97,6 +109,7 @@ _NAMED = _Pattern(
     rf"""|(?<![\w-])--(?:{_NAME}|pass|pwd){_BLANK}++(?!-))"""
     rf"""{_VALUE}(?P<more>(?(equals){_JOINED}))""",
     re.IGNORECASE,
+    signs=("=", "＝", "%3", ":", "：", "--"),
 )
 # `npm config set //host/:_authToken x`, `aws configure set aws_secret_access_key x`, `setx TOKEN x`, fish's `set -x`.
 _CONFIGURED = _Pattern(
@@ -111,6 +124,7 @@ _ECHOED = _Pattern(
     rf"""(?P<name>(?<![\w$])(?=[\w.-]{{1,160}}+=)(?:{_NAME}|{_VARIABLE})="?(?:\$\(|`){_BLANK}{{0,8}}(?:echo|printf){_BLANK}{{1,8}}(?:-n{_BLANK}{{1,8}})?)"""
     r"""(?P<value>(?P<quote>["']?)[^\s"'$`()|;&<>\\]++(?P=quote))(?=[^\S\n]*[)`])""",
     re.IGNORECASE,
+    signs="=",
 )
 
 # The kind of credential stays.
@@ -121,11 +135,13 @@ _HEADER_REST = rf"(?:(?!(?P=quote)|{_RUN})(?:\\[\\\"]|[^\n]))++"
 _HEADER = _Pattern(
     rf"""(?P<name>(?P<quote>\\{{0,7}}["']){_HEADER_NAME}{_BLANK}*+[:=]{_BLANK}*+{_SCHEME})(?P<value>{_HEADER_REST})""",
     re.IGNORECASE,
+    signs=(":", "="),
 )
 _HEADER_VALUE = _Pattern(
     rf"""(?P<name>{_HEADER_NAME}(?:\\{{0,7}}["'])?{_BLANK}*+[:=]{_BLANK}*+[bfru]?(?P<quote>\\{{0,7}}["']){_SCHEME})"""
     rf"""(?P<value>{_HEADER_REST})""",
     re.IGNORECASE,
+    signs=(":", "="),
 )
 # Without quotes: a word, which another may introduce, or cookies.
 _HEADER_BARE = _Pattern(
@@ -133,25 +149,30 @@ _HEADER_BARE = _Pattern(
     rf"""(?P<value>(?:[a-z][\w-]{{0,30}}{_BLANK}++(?=[^\s"'&;|<>]{{8}}))?{_BARE}"""
     rf"""(?:;{_BLANK}{{0,8}}[\w.-]{{1,64}}=[^\s"'&;|<>]++)*+)""",
     re.IGNORECASE,
+    signs=(":", "="),
 )
 _BEARER = _Pattern(rf"(?P<name>\bbearer{_BLANK}++)(?P<value>[A-Za-z0-9._~+/=-]{{12,}})", re.IGNORECASE)
 
 # An address: its password, in which an @ may stand; a token in place of the user; what is signed, and webhooks.
 _USERINFO = _Pattern(
     r"(?P<name>(?<![a-zA-Z0-9])[a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s/:@]{0,256}:)"
-    r"""(?P<value>[^\s/@]++(?:@[^\s/@"'<>,;&|?#()]++)*)(?=@)"""
+    r"""(?P<value>[^\s/@]++(?:@[^\s/@"'<>,;&|?#()]++)*)(?=@)""",
+    signs="://",
 )
 _USER_TOKEN = _Pattern(
     r"(?P<name>(?<![a-zA-Z0-9])[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)"
-    r"(?P<value>(?=[a-zA-Z_.~-]{0,256}\d)[\w.~-]{20,256})(?=(?::[^\s/@]*)?@)"
+    r"(?P<value>(?=[a-zA-Z_.~-]{0,256}\d)[\w.~-]{20,256})(?=(?::[^\s/@]*)?@)",
+    signs="://",
 )
 _QUERY = _Pattern(
     r"(?P<name>[?&](?:key|sig|signature|x-(?:amz|goog)-signature|auth|pass|pwd)=)(?P<value>[^\s\"'&#;|<>\\]++)",
     re.IGNORECASE,
+    signs="=",
 )
 _WEBHOOK = _Pattern(
     r"(?P<name>(?:\bhooks\.[\w.-]{1,64}/(?:services|workflows|triggers)|/webhooks?/\d{1,32})/)(?P<value>[\w/-]{16,})",
     re.IGNORECASE,
+    signs="/",
 )
 
 # ---- options that are a secret's in some programs only
@@ -174,14 +195,15 @@ _PROGRAMS = (
     rf"curl{_ARGUMENTS}{_BLANK}++(?:-b{_EITHER}|--cookie(?:=|{_SEPARATE}))(?=[\"']?[\w.-]{{1,64}}=)",
     rf"ldap(?:search|add|modify|delete|passwd|whoami){_ARGUMENTS}{_BLANK}++-w{_EITHER}",
 )
-_OPTION = _Pattern(rf"(?P<name>(?<![\w.-])(?:{'|'.join(_PROGRAMS)})){_VALUE}")
+_OPTION = _Pattern(rf"(?P<name>(?<![\w.-])(?:{'|'.join(_PROGRAMS)})){_VALUE}", signs="-")
 # `-u user:password` of curl and others, and curl's short options written as one.
 _USER = _Pattern(
     rf"""(?P<name>(?:(?<=\s)-u(?:=|{_BLANK}++)|--(?:proxy-)?user(?:=|{_BLANK}++)"""
     rf"""|(?<![\w.-])(?:curl{_ARGUMENTS}{_BLANK}++-[a-zA-Z#]{{0,12}}[uU]|(?:https?|xh){_ARGUMENTS}{_BLANK}++(?:-a|--auth)){_BLANK}*+)"""
     # Two numbers are ids.
     r"""(?!\d{1,10}:\d{1,10}(?:\s|$))(?:(?P<quote>\\{0,7}["'])(?:(?!(?P=quote))[^:\n]){0,256}+|[^\s:"']{1,256}+):(?!//))"""
-    rf"""(?P<value>(?(quote)(?:(?!(?P=quote)|{_RUN})[^\n])++|{_BARE}))"""
+    rf"""(?P<value>(?(quote)(?:(?!(?P=quote)|{_RUN})[^\n])++|{_BARE}))""",
+    signs=":",
 )
 _PATTERNS = (
     _USERINFO, _USER_TOKEN, _QUERY, _WEBHOOK, _HEADER, _HEADER_VALUE, _HEADER_BARE, _BEARER, _USER, _OPTION,
@@ -204,10 +226,10 @@ def mask_secrets(text: str) -> str:
 
     A value that is a reference, such as `$TOKEN`, is not one.
     """
-    text = _PRIVATE_KEY.compiled.sub(SECRET, text)
-    text = _PREFIXED.compiled.sub(lambda match: f"{match[match.lastgroup or 0]}{SECRET}", text)
+    text = _PRIVATE_KEY.sub(SECRET, text)
+    text = _PREFIXED.sub(lambda match: f"{match[match.lastgroup or 0]}{SECRET}", text)
     for pattern in _PATTERNS:
-        text = pattern.compiled.sub(_mask_value, text)
+        text = pattern.sub(_mask_value, text)
     return text
 
 
@@ -226,7 +248,7 @@ def _mask_value(match: re.Match[str]) -> str:
         return match[0]
     if _REFERENCE.match(bare) and not literal:
         return match[0]
-    if match.re in {_NAMED.compiled, _QUERY.compiled} and (_is_count(bare) or _PLACE.search(groups["name"])):
+    if match.re.pattern in {_NAMED.text, _QUERY.text} and (_is_count(bare) or _PLACE.search(groups["name"])):
         return match[0]
     # The shell's own name of the folder that it is in.
     if groups["name"] in {"PWD=", "OLDPWD="} and bare.startswith("/"):
