@@ -367,7 +367,8 @@ PIECES = [
     "：", "--token ", "--user ", "-u ", "-p", "-P ", "-w ", "-a ", "sshpass ", "mysql ", "zip ", "redis-cli ",
     "docker login ", "curl ", "--cookie ", "ldapsearch ", "https ", "https://", "a:b@", "?sig=", "/webhooks/1/",
     "hooks.x.y/services/", "authorization", "Cookie", "ſet-cookie", "Bearer ", "basic ", "setx ", "set -x ", "$(echo ",
-    "`printf ", ")", "`", "-----BEGIN PRIVATE KEY-----", "'", '"', '\\"', "\u00a0", "\n", "x", "a1B2c3D4e5F6g7H8", "ı", "K",
+    "`printf ", ")", "`", "-----BEGIN PRIVATE KEY-----", "'", '"', '\\"',
+    "\u00a0", "\n", "x", "a1B2c3D4e5F6g7H8", "ı", "K",
 ]  # fmt: skip
 
 
