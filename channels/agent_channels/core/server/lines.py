@@ -118,6 +118,8 @@ def _id(value: object) -> int | str | None:
 
 
 def _read_id(data: bytes) -> int | str | None:
+    if not data.startswith(b'"'):
+        return int(data)
     try:
         return _id(json.loads(data))
     except ValueError:
