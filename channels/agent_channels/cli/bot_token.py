@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ from agent_channels.core.errors import (
     Unauthorized,
     Unavailable,
 )
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import first_part, joined, sentence, words_of
 from agent_channels.core.log import register_secret
 from agent_channels.core.services import Services
@@ -42,7 +43,7 @@ __all__ = ["VerifiedBot", "VerifiedToken", "known_token", "obtain_token", "store
 TOKEN_TRIES = 5
 
 
-@dataclass(frozen=True)
+@frozen
 class VerifiedBot:
     """The bot of a token that works. `findings` are the platform's checks, by name."""
 
@@ -51,7 +52,7 @@ class VerifiedBot:
     findings: dict[str, Finding]
 
 
-@dataclass(frozen=True)
+@frozen
 class VerifiedToken:
     """A token that works, its bot, whether it is new here, and the project that it is shared with, if it is."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.registry import CHANNELS
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 # ---- what can stand where
 
 
-@dataclass(frozen=True)
+@frozen
 class Takes:
     """What an argument takes: some words with what each means, files, folders, or (none of these) any text."""
 
@@ -47,7 +48,7 @@ class Takes:
     """Each of the words leads to a place of its own."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Option:
     """An option by its names, in words, and what it takes; None: nothing."""
 
@@ -56,7 +57,7 @@ class Option:
     takes: Takes | None
 
 
-@dataclass(frozen=True)
+@frozen
 class CompletionPoint:
     """Where a command line can be: after `path` ("access group add"; "" is the command alone)."""
 

@@ -6,13 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.cli.arguments import add_channel, add_json
 from agent_channels.cli.language import shown
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.log import register_secret
 from agent_channels.core.people.reference_plugin import apply, read
@@ -43,7 +43,7 @@ _WHY_NOT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Report:
     """What was imported now, what existed already, and what was left out; a few words for each."""
 

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -23,6 +22,7 @@ from agent_channels.core.contract.checks import Finding
 from agent_channels.core.doctor.examine import REFUSED, Report
 from agent_channels.core.doctor.host import CHANNELS_OFF, entry_name
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.agents.agent_host import AgentHost
 from agent_channels.core.host.agents.registry import AGENT_HOSTS
 from agent_channels.core.host.config_files import enabled_plugin, managed_files, read_json
@@ -43,7 +43,7 @@ ALLOWED, DEVELOPMENT = "--channels", "--dangerously-load-development-channels"
 FATAL = {"trust", "settings", "token", "server", "database", "entry", "files"}
 
 
-@dataclass(frozen=True)
+@frozen
 class _Start:
     """What to start. `environ` is added to our own environment; `remarks` are for the person to read before."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError, StoreError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.people.access import Group, Member
 from agent_channels.core.services import Services
@@ -21,7 +21,7 @@ from agent_channels.core.text.sanitize import label
 __all__ = ["OtherProject", "named", "other_projects"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OtherProject:
     """A project with a bot of its own, or a share in one. `hub` is what its setting says; `bot` is @name, or an id."""
 

@@ -12,7 +12,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from agent_channels.cli.arguments import add_json
 from agent_channels.cli.dialogue import Dialogue
 from agent_channels.cli.hub_install import remove_unit
 from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.config_files import config_dir, enabled_plugin, is_this_program
 from agent_channels.core.host.install import backup_folder, removals, remove_if_empty
 from agent_channels.core.host.skills import copies
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Step:
     """One thing to take out: what and where, in words, and how."""
 

@@ -10,11 +10,12 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
+
+from agent_channels.core.frozen import frozen
 
 __all__ = [
     "DISTRIBUTION",
@@ -36,7 +37,7 @@ _UVX = re.compile(r"(archive|environments)-v\d+")
 _PLUGIN = re.compile(r"env-[0-9a-f]{16}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Installation:
     """What put this program here. `prefix` is its environment; `source` a path or URL, None for the package index."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import anyio
 import anyio.lowlevel
+
+from agent_channels.core.frozen import frozen
 
 __all__ = [
     "Backoff",
@@ -26,7 +28,7 @@ FollowUp = Callable[[], Awaitable[object]]
 """A call to the platform that follows from something decided in a transaction, made after the commit."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Courtesy:
     """A follow-up that is left out if one person, `user_id`, causes too many of them.
 
@@ -113,7 +115,7 @@ class Broadcast:
             await self._waiting.wait()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wakeups:
     """What the tasks of one bot wake each other for. Each event has one task that waits for it."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
 
 from agent_channels.core.buttons.panels import Panels
 from agent_channels.core.buttons.prompts import Prompts
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.final_answers import FinalAnswers
 from agent_channels.core.host.loops import Loops
 from agent_channels.core.host.progress_messages import ProgressMessages
@@ -33,7 +33,7 @@ from agent_channels.core.store.steady_clock import SteadyClock
 __all__ = ["Services"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Services:
     """The services of one open store. Each table is written by one of them and by nothing else."""
 

@@ -23,6 +23,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.log import register_secret
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ _HEADER = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _OFF: AbstractContextManager[None] = nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpanPlace:
     """A span's place: the ids of its trace and of itself. As text it is a W3C `traceparent`."""
 

@@ -23,6 +23,7 @@ from agent_channels.core.contract.adapter import EventSink
 from agent_channels.core.contract.catching_up import as_unavailable
 from agent_channels.core.contract.messages import RawEvent
 from agent_channels.core.errors import Forbidden, PlatformError, Unauthorized, Unavailable
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.scheduling import Backoff
 from agent_channels.slack.catch_up import CatchUp
@@ -82,7 +83,7 @@ class _Socket:
             self.reason.set_result(reason)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Envelope:
     socket: _Socket
     request: SocketModeRequest

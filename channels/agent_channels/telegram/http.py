@@ -13,7 +13,6 @@ import socket
 import ssl
 import stat
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 import aiohttp
@@ -22,6 +21,7 @@ from yarl import URL
 
 from agent_channels.core.errors import Forbidden, Rejected, Unavailable, Unsupported
 from agent_channels.core.files.streaming import check_size
+from agent_channels.core.frozen import frozen
 from agent_channels.telegram.errors import result_of, translate
 
 __all__ = ["FILE_TIMEOUT", "BotApi", "Feature", "Server", "Upload", "local_file"]
@@ -60,7 +60,7 @@ async def local_file(path: str, limit: int) -> AsyncGenerator[bytes]:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Upload:
     """A file to send: its name for people, and its content, read while it is sent."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.core.contract.messages import Attachment, Identity
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.times import epoch_iso
 from agent_channels.telegram.attachments import file_of, picture_of
@@ -38,7 +38,7 @@ _FILES = {kind: kind for kind in _SAME} | {"voice_note": "voice"}
 _SILENT = frozenset({"anchor", "divider"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RichContent:
     """What a rich message says."""
 

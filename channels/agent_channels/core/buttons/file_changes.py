@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.session_rules import EDIT_TOOLS
 from agent_channels.core.text.diff import unified_diff
 
@@ -22,7 +22,7 @@ Reader = Callable[[str], str | None]
 """Returns the text of the file with this path; None if it may not be shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileChange:
     """A change to the file `path`. `diff` are its hunks, "" if nothing changes.
 

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from agent_channels.core.buttons.layout import parse_callback
@@ -19,6 +19,7 @@ from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Person, Place
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.errors import Ambiguous, PlatformError, Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.journal.history import without_escapes
 from agent_channels.core.secret_shapes import find_secrets
 from agent_channels.core.store.database import Row, Store
@@ -30,7 +31,7 @@ Refusal = Literal["unknown", "expired", "closed", "answered", "foreign"]
 TYPED_WITHIN_S = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Panel:
     """One grid that was sent. `tappers` None: everybody the gate lets through in that chat.
 
@@ -60,7 +61,7 @@ class Panel:
         return [(r, c, button) for r, row in enumerate(self.grid) for c, button in enumerate(row)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Press:
     """What a tap or typed answer came to: the button if it counts, else why it does not."""
 
@@ -76,7 +77,7 @@ class Press:
         return self.panel.outcome if self.panel else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SentPanel:
     """A panel that people were shown, since when (epoch seconds), and who tapped which position of it, in order."""
 

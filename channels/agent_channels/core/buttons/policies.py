@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from agent_channels.core.buttons.card_content import masked
 from agent_channels.core.buttons.policy import HostRequest, decide, strictest
 from agent_channels.core.errors import ChannelError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.turns import Turns
 from agent_channels.core.settings.hook_settings import load_hook_settings
 from agent_channels.core.settings.policy import PolicyRule, unreadable_policy
@@ -19,7 +20,7 @@ from agent_channels.core.text.sanitize import label
 __all__ = ["ChannelPolicy", "decide_together", "policy_of", "record_decision"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChannelPolicy:
     """The rules of one channel, its state folder, and the chats of it that the agent works for."""
 

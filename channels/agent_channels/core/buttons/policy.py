@@ -11,10 +11,10 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.tool_words import PATH_ARGUMENTS, main_argument
 from agent_channels.core.settings.policy import PolicyRule, fits
 
@@ -63,7 +63,7 @@ _LETTER_OPTIONS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostRequest:
     """What a host wants allowed: a tool with its input, in a project, while the agent works for some chats.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent_channels.core.contract.outgoing import Button, Grid
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.store.database import Row
 
@@ -22,7 +22,7 @@ LETTERS = "abcdefghijkmnopqrstuvwxyz"
 CHECKED, UNCHECKED = "☑ ", "☐ "
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PromptSpec:
     """What is asked. A card shows `head`, `body`, `code`, `below` and `foot`; an `ask` has its own message instead.
 
@@ -85,7 +85,7 @@ class PromptSpec:
         return [(r, c, button) for r, row in enumerate(self.grid) for c, button in enumerate(row)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prompt:
     """One question. `state` is open, answered, taken (the asker has the answer) or closed; times are epoch seconds.
 

@@ -11,7 +11,6 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.core.buttons.matching import match_answer
@@ -29,6 +28,7 @@ from agent_channels.core.buttons.prompt_spec import (
 )
 from agent_channels.core.contract.messages import Person
 from agent_channels.core.contract.outgoing import Button, Grid
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
@@ -40,7 +40,7 @@ from agent_channels.core.text.sanitize import label
 __all__ = ["AnswerResult", "Prompts"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerResult:
     """What a tap or a typed text did. `feedback`: what the person is told; `grid`: the keyboard to draw, if any.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.checks import Check, Setup
 from agent_channels.core.contract.masked_adapter import masked_adapter
+from agent_channels.core.frozen import frozen
 from agent_channels.core.log import redact, redact_tokens
 from agent_channels.core.settings.certificates import (
     certificate_sources,
@@ -20,7 +20,7 @@ from agent_channels.core.settings.network import Route
 __all__ = ["Channel", "Secret"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Secret:
     """A second secret that a platform asks for, besides the bot's token."""
 
@@ -34,7 +34,7 @@ class Secret:
     """The check of the set-up, one of `Channel.checks`, that says whether it works."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Channel:
     """One platform. Only `adapter` and `checks` may import the platform's library, and only when they are called."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.settings.config import Environment, Settings
 
 __all__ = ["Check", "EnabledGroup", "Finding", "Setup", "State", "fine", "note", "skipped", "wrong"]
@@ -13,7 +14,7 @@ __all__ = ["Check", "EnabledGroup", "Finding", "Setup", "State", "fine", "note",
 State = Literal["ok", "note", "skipped", "wrong"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """What one check found. The functions `fine`, `note`, `skipped` and `wrong` make one."""
 
@@ -55,7 +56,7 @@ def wrong(found: str, evidence: str, next_: str) -> Finding:
     return Finding("wrong", found, evidence, next_)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnabledGroup:
     """A group that the agent reads, with the part of its access rule that checks need."""
 
@@ -76,7 +77,7 @@ class EnabledGroup:
         return f"{self.title} ({self.id})" if self.title else self.id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setup:
     """One channel's set-up, gathered from this machine before anything is asked of the network."""
 

@@ -12,12 +12,12 @@ import re
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import aiohttp
 
 from agent_channels.core.errors import Ambiguous, PlatformError, Unavailable
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import joined, redacted, sentence
 from agent_channels.core.log import redact
 from agent_channels.core.settings.network import Route, shown_url
@@ -37,7 +37,7 @@ _UNWRITTEN = "Cannot write to closing transport"
 _NOT_YET_VALID, _EXPIRED, _OTHER_NAME = 9, 10, 62
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Way:
     """How a platform is reached, as far as a person can change it."""
 

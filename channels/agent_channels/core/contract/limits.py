@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from agent_channels.core.frozen import frozen
 
 __all__ = ["Capabilities", "Limits"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """What the platform takes at most. Lengths are counted in `unit`; files in bytes."""
 
@@ -56,7 +57,7 @@ class Limits:
     """The length from which a received text may be a part of one that the client split; None: clients do not split."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Capabilities:
     """What the platform can do."""
 

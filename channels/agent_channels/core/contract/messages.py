@@ -5,9 +5,10 @@ Ids are strings everywhere; only an adapter turns them into what its platform wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
+
+from agent_channels.core.frozen import frozen
 
 __all__ = [
     "Attachment",
@@ -33,7 +34,7 @@ __all__ = [
 ChatKind = Literal["direct", "group"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawEvent:
     """One event exactly as the platform sent it."""
 
@@ -47,7 +48,7 @@ class RawEvent:
     """Whether it waited because the project that it is for was away."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """The bot behind a token."""
 
@@ -60,7 +61,7 @@ class Identity:
     """What the operator should know of how the bot is set up on the platform, in a sentence; may be empty."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Person:
     """Somebody on the platform. Access depends on `id` alone: the names can be changed by anybody at any time."""
 
@@ -77,7 +78,7 @@ class Person:
         return self.username or self.name or self.id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chat:
     """Where a message was written."""
 
@@ -95,7 +96,7 @@ class Place(NamedTuple):
     thread_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attachment:
     """One file of a message."""
 
@@ -109,7 +110,7 @@ class Attachment:
     """Bytes, as the platform announces them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReplyContext:
     """The message that a message replies to."""
 
@@ -125,7 +126,7 @@ class ReplyContext:
     """Whether the bot itself wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """A bot command: `/Start abc` has the name `start` and the argument `abc`."""
 
@@ -133,7 +134,7 @@ class Command:
     argument: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MenuEntry:
     """A command in the platform's menu of commands."""
 
@@ -147,7 +148,7 @@ class MenuEntry:
     """Whether in a group nobody but its sender sees it, where the platform has such commands."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message:
     """Something that a person wrote, sent or reacted with."""
 
@@ -205,7 +206,7 @@ class Message:
         return tuple(file for file in self.files if self.image is not None and file.kind == self.image.kind)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tap:
     """A press on a button."""
 
@@ -232,7 +233,7 @@ class Tap:
         return self.shown is not None and self.data not in self.shown
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Membership:
     """The bot was added to a chat or removed from it."""
 
@@ -243,7 +244,7 @@ class Membership:
     """False when the bot was removed or blocked."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Joined:
     """People joined a group, where the platform shows new members nothing of what was said before."""
 
@@ -251,7 +252,7 @@ class Joined:
     user_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChatMigrated:
     """A chat has a new id from now on."""
 
@@ -259,7 +260,7 @@ class ChatMigrated:
     new_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ThreadRenamed:
     """A thread of a chat has this name from now on; also when it was just created."""
 
@@ -270,7 +271,7 @@ class ThreadRenamed:
     """Whether the platform chose the name, because the person who opened it gave none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DraftStopped:
     """Somebody pressed Stop on a draft that the bot shows in their direct chat."""
 
@@ -279,7 +280,7 @@ class DraftStopped:
     draft_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ignored:
     """An event that reaches nobody."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, BinaryIO, Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.text.formatted_text import Span
 
 __all__ = ["Button", "Grid", "Keyboard", "KeyboardButton", "OpenFile", "Outgoing", "Sent", "Style"]
@@ -13,7 +14,7 @@ __all__ = ["Button", "Grid", "Keyboard", "KeyboardButton", "OpenFile", "Outgoing
 Style = Literal["primary", "secondary", "success", "danger"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Button:
     """One cell of a grid, as the agent asked for it."""
 
@@ -37,7 +38,7 @@ class Button:
 Grid = tuple[tuple[Button, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyboardButton:
     """One button as the platform draws it. It has `data`, `url` or `copy`."""
 
@@ -82,7 +83,7 @@ class OpenFile:
             os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outgoing:
     """One message to send: a text, one file (`file`) or several (`album`). With files, `text` is their caption."""
 
@@ -110,7 +111,7 @@ class Outgoing:
     """The `tap_id` of a tap that was acknowledged within the last seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sent:
     """The message that was sent."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from agent_channels.core.doctor.agent_hosts import checks_of
 from agent_channels.core.doctor.fonts import pdf_fonts
 from agent_channels.core.doctor.hub import gather_hub, hub_findings
 from agent_channels.core.errors import Ambiguous, ChannelError, ConfigError, PlatformError, RateLimited, Unauthorized
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.agents.agent_host import AgentHost
 from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.log import redact
@@ -73,7 +74,7 @@ HOST_CHECKS: dict[str, LocalCheck] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """The findings of one channel by the name of their check, in order."""
 

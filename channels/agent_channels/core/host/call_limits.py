@@ -5,9 +5,10 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.text.units import length
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ LATE_S = 15.0
 SURELY_HEARD_S = 4.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CallLimits:
     """What one host takes.
 

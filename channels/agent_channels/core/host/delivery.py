@@ -6,12 +6,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import anyio
 
 from agent_channels.core import tracing
 from agent_channels.core.errors import Ambiguous, StoreError, Unavailable
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.agents.agent_host import SessionBell
 from agent_channels.core.host.call_limits import CallLimits
 from agent_channels.core.host.frames import channel_block, channel_parts, push_params
@@ -45,7 +45,7 @@ Push = Callable[[str, dict[str, object]], Awaitable[None]]
 read holds it up."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostLink:
     """The host session that entries are offered to: its id, the way to push, and our name in `<channel>` blocks.
 
@@ -58,7 +58,7 @@ class HostLink:
     bell: SessionBell | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Taken:
     """What one call that asks for messages is given: blocks, whether more waits, and the entries shown to their end.
 
@@ -71,7 +71,7 @@ class Taken:
     lost: Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _LongEntry:
     """An entry longer than a page, and the parts of it that are still to be handed out."""
 

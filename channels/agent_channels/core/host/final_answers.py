@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.turns import Place, Turn
 from agent_channels.core.log import redact
 from agent_channels.core.store.database import Row, Store
@@ -19,7 +19,7 @@ State = Literal["due", "offered", "wanted", "sent", "dropped"]
 _DUE = "state IN ('due', 'wanted')"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FinalAnswer:
     """One answer for one chat. `session` is the turn's, `since` when the turn began (epoch seconds)."""
 

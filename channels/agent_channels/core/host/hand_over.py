@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.frames import channel_block, channel_blocks
 from agent_channels.core.host.turns import Place, Turn, Turns
 from agent_channels.core.journal.entry import Entry
@@ -20,7 +20,7 @@ ALREADY_READ = "The messages that this is about were read already."
 _RING = "Messages from people came in by "
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HandedOver:
     """What was handed over, as the text that the model reads; "" if nothing waited. `turn` is the turn that has it."""
 

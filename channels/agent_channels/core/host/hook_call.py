@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.protocol import HOOK_TOOL
 
 __all__ = ["EVENTS", "TIMEOUT_S", "HookCall", "hook_entry"]
@@ -56,7 +57,7 @@ def hook_entry(event: str, server: str) -> dict[str, Any]:
     return {"type": "mcp_tool", "server": server, "tool": HOOK_TOOL, "input": given, "timeout": TIMEOUT_S}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookCall:
     """One call. `turn` is the host's id of the prompt that is worked on; the other fields are named as in `EVENTS`.
 

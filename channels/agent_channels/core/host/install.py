@@ -13,13 +13,13 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import agent_channels
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.agents.agent_host import HostFile
 from agent_channels.core.host.agents.json_files import program_in_project, shared_server_entry
 from agent_channels.core.host.config_files import (
@@ -155,7 +155,7 @@ def remove_if_empty(folder: Path) -> None:
             return
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removal:
     """What `channels uninstall` takes out of one file of the host; `text` is the rest, None if nothing is left."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from agent_channels.core.frozen import frozen
 
 __all__ = ["comments_in", "edited", "without_comments"]
 
@@ -33,7 +34,7 @@ def comments_in(text: str) -> list[str]:
     return [found[0].rstrip() for found in _COMMENT.finditer(text) if found.lastgroup]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Member:
     """One key of an object, or item of a list: where it begins in the text, and where its value begins and ends."""
 
@@ -43,7 +44,7 @@ class _Member:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Change:
     start: int
     end: int
@@ -73,7 +74,7 @@ def edited(text: str, after: JSON, *, comments: bool = False) -> str:
     return text if json.loads(without_comments(text) if comments else text) == after else whole
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Style:
     """How the file is written: one step of indentation, and its line end."""
 

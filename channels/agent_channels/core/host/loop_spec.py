@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Self
 
 from agent_channels.core.errors import Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.text.sanitize import content, label
 
@@ -29,7 +29,7 @@ class WrongLoop(Refused):
     """The arguments of a loop are malformed; the message says what would be right."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoopSpec:
     """A loop that can be begun; made by `of` or `parse`, which check everything."""
 

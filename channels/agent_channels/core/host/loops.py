@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.progress_messages import ProgressMessages
 from agent_channels.core.host.turns import GONE_AFTER_S, Place
 from agent_channels.core.i18n.messages import translate
@@ -32,7 +32,7 @@ _RUNS = "ended_at IS NULL"
 IDLE_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loop:
     """One loop. `round` is the round that runs, counted from 1; times are epoch seconds.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.turns import Place
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["ProgressMessage", "ProgressMessages"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProgressMessage:
     """The status message of a turn in one place.
 

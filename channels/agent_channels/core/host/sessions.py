@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import packed, unpacked
 from agent_channels.core.store.database import Row, Store
 
@@ -27,7 +27,7 @@ LEFT_FRESH_S = 600.0
 _WAITING = "(waiting)"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostSession:
     """One session. Times are epoch seconds; `hooks` says when each hook last ran.
 

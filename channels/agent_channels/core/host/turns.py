@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agent_channels.core.contract.messages import Place
+from agent_channels.core.frozen import frozen
 from agent_channels.core.store.database import Row, Store
 
 __all__ = ["Detail", "Ending", "Place", "Step", "Turn", "Turns"]
@@ -28,7 +29,7 @@ PLAN_MAX = 30
 _TODO = "todo "
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A tool that runs: its call's id, what it does in words, since when (epoch seconds), and whose it is.
 

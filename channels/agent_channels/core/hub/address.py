@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import quote
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import register_secret
 from agent_channels.core.program import install_command
@@ -35,7 +36,7 @@ VARIABLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HubAddress:
     """A checked address. Neither its `str` nor its `repr` shows the password."""
 

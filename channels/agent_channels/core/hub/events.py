@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from agent_channels.core.contract.messages import RawEvent
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.database import ALWAYS, HubDatabase, Row, Statement, chunks
 from agent_channels.core.hub.lease import Lease
 from agent_channels.core.hub.routes import HUB, Decision, RouteTarget
@@ -47,7 +47,7 @@ _COMMANDS = f"bot = ? AND project = '{HUB}' AND {_open()}"
 _ANY_OPEN = f"SELECT id FROM events WHERE bot = ? AND project = ? AND {_open()} LIMIT 1"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoutedEvent:
     """An event and who gets it: the ids of its `projects`, `UNDECIDED` among them or not; none at all is nobody."""
 
@@ -64,7 +64,7 @@ class RoutedEvent:
     """Whether it is kept and counted if nobody gets it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClaimedEvent:
     """An event that its project may journal now. `waited_s`: for how long it has been in the hub."""
 
@@ -73,7 +73,7 @@ class ClaimedEvent:
     waited_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waiting:
     """An event that no project has yet: its id in the table, and what is known of it."""
 
@@ -85,7 +85,7 @@ class Waiting:
     waited_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenCommand:
     """A command, a tap or an answer that the hub has not obeyed yet: what comes after it may go elsewhere then."""
 
@@ -98,7 +98,7 @@ class OpenCommand:
         return self.chat_id in {target.chat_id, target.chat_key} or self.user_id == target.user_id != ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pending:
     """What has to be done before the next message goes its way, each oldest first."""
 

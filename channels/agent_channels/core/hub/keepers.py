@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.database import HubDatabase, parsed
 
 __all__ = ["KEEPER", "Keepers", "RunningKeeper"]
@@ -16,7 +16,7 @@ KEEPER = "keeper"
 GONE_AFTER_S = 50.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunningKeeper:
     """A process that keeps a bot: where it runs, the ids of the projects it may start, and how long it was silent."""
 

@@ -10,10 +10,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.core.errors import LeaseLost
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.database import HubDatabase, Row, Statement, parsed
 from agent_channels.core.settings.paths import runtime_dir
 from agent_channels.core.settings.private_files import write_atomically
@@ -48,7 +48,7 @@ def lock_domain() -> str:
     return path.read_text(encoding="ascii").strip()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeaseHolder:
     """Who reads a bot: its owner's name, for how many more seconds (below 0: no longer), and what it says of itself."""
 

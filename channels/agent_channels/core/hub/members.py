@@ -8,12 +8,12 @@ import re
 import time
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple, get_args
 
 from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.database import HubDatabase, HubTransaction, Row, Statement, parsed
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.lease import lock_domain
@@ -49,7 +49,7 @@ class MemberGroup(NamedTuple):
     hears_all: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MemberFacts:
     """What a project says of itself: whom it lets in, who approves, and the chats that it reads since when.
 
@@ -71,7 +71,7 @@ class MemberFacts:
     """The lock domain of the process that says so, if it works for the project."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProjectMember:
     """A project of a bot, by the name that people see. `silent_s`: for how long nothing was heard of it."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import string
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.database import HubDatabase, Migrations
 from agent_channels.core.hub.events import Events
@@ -62,7 +63,7 @@ def open_database(address: HubAddress, bot: str, *, migrations: Migrations = MIG
     return PostgresDatabase(address, migrations)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProjectHub:
     """One bot's hub, for one of its projects."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.database import HubDatabase, Row, parsed
 
 __all__ = ["Asked", "Question", "Questions"]
@@ -24,7 +25,7 @@ class Asked:
     user_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """A question: `choices` are the projects on its buttons in order, `project` the answer, or empty."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.database import HubDatabase, Row, Statement, chunks
 from agent_channels.core.hub.members import GATE, Members
 from agent_channels.core.hub.routes import RouteKind, RouteTarget, RoutingFacts
@@ -16,7 +16,7 @@ Rows = Sequence[Sequence[str]]
 KNOWN_MAX = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HubRoute:
     """What goes to a project: `key` is that of a `RouteTarget`. `made_by` is the id of a person, or says who else."""
 

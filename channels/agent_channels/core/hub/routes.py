@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from agent_channels.core.contract.messages import (
@@ -27,6 +27,7 @@ from agent_channels.core.contract.messages import (
     Tap,
     ThreadRenamed,
 )
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.members import MemberGroup, ProjectMember
 
 __all__ = [
@@ -69,7 +70,7 @@ def invited_project(text: str) -> str | None:
     return found[1].lower() if found else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RouteTarget:
     """What decides about an event: where it was said, by whom, and what it belongs to or answers."""
 
@@ -213,7 +214,7 @@ def hears(member: ProjectMember, target: RouteTarget) -> bool:
     return target.addressed or group is None or group.hears_all
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoutingFacts:
     """What the hub knows: its projects, the routes by kind and key, and the project of messages by chat and id."""
 
@@ -224,7 +225,7 @@ class RoutingFacts:
     """The project of the album or long text of which the event is a further part."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """What becomes of an event, and the rule that says so.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.database import HubDatabase, Row
 from agent_channels.core.hub.keepers import KEEPER
 from agent_channels.core.hub.wakeups import HubWakeups
@@ -15,7 +15,7 @@ __all__ = ["EXPIRES_S", "StartRequest", "Starts"]
 EXPIRES_S = 180.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartRequest:
     """A project that somebody asked to be started, and where they did. `thread_id` is empty outside threads."""
 

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
@@ -26,6 +26,7 @@ from agent_channels.core.contract.messages import Command, Message
 from agent_channels.core.contract.outgoing import Outgoing
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.files.storage import Files
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.loop_spec import LoopSpec, WrongLoop
 from agent_channels.core.host.loops import Loop, how_to_end, round_line
 from agent_channels.core.host.turn_text import working_line
@@ -57,7 +58,7 @@ LISTED_TEXT_MAX = 60
 WORKING_MAX = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListeningSession:
     """The session that the bot is read for: its id, host, project and delivery mode; `since` in epoch seconds."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from agent_channels.core.buttons.forget_offers import Until, forget_grid
 from agent_channels.core.buttons.offers import send_offer
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.contract.outgoing import Outgoing
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.messages import translate, translate_count
 from agent_channels.core.journal.history import holds_words
 from agent_channels.core.scheduling import FollowUp
@@ -22,7 +22,7 @@ LETTERS_MIN, AT_ONCE_MAX = 3, 20
 TTL_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """What has some words in it: ids of each kind, and how far was looked."""
 

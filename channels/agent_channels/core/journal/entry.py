@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agent_channels.core.contract.messages import Attachment
+from agent_channels.core.frozen import frozen
 from agent_channels.core.log import redact
 from agent_channels.core.secret_shapes import find_secrets
 
@@ -90,7 +91,7 @@ def sql_list(*states: State) -> str:
     return f"({', '.join(repr(state.value) for state in states)})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentEvent:
     """What the agent is shown of a message or tap, and the files to download before it is shown.
 

@@ -13,10 +13,11 @@ import sqlite3
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.log import redact
 from agent_channels.core.store.database import Row, Store
 from agent_channels.core.text.sanitize import CAPS, attribute, content, file_name
@@ -36,7 +37,7 @@ PAGE = 500
 _NO_INDEX = ("no such module", "no such tokenizer", "vtable constructor failed")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HistoryLine:
     """One line of a chat. `at` is in epoch seconds; `files` are names, or kinds where a file has no name.
 

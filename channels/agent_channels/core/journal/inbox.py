@@ -10,10 +10,10 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 
 from agent_channels.core.contract.messages import Attachment, RawEvent
+from agent_channels.core.frozen import frozen
 from agent_channels.core.journal.entry import (
     OPEN,
     AgentEvent,
@@ -66,7 +66,7 @@ FAR_S = 10.0
 LATELY = 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WaitingChat:
     """A chat, or one of its threads, with messages that wait: how many, and the newest one's id.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from agent_channels.core.contract.messages import Attachment
+from agent_channels.core.frozen import frozen
 from agent_channels.core.journal.entry import State, dump_files, load_files
 from agent_channels.core.store.database import Row
 
@@ -16,7 +17,7 @@ __all__ = ["GroupedMessage", "PendingGroup", "dump_messages", "group_of", "is_pl
 _NOT_PLAIN = ("forward_from", "edited", "reaction", "button", "attachments", "delivery_ids")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupedMessage:
     """One message of a group. `said_at` is in epoch seconds; `forward` is the author's name if it was forwarded.
 
@@ -36,7 +37,7 @@ class GroupedMessage:
     files: tuple[Attachment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PendingGroup:
     """An entry that more messages may join until `until` (epoch seconds). `held`: its sender is not paired yet."""
 

@@ -9,10 +9,10 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 from agent_channels.core import tracing
+from agent_channels.core.frozen import frozen
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.tracing import SpanPlace
@@ -20,7 +20,7 @@ from agent_channels.core.tracing import SpanPlace
 __all__ = ["ReceivedTrace", "message_attributes", "offer_span", "trace_answer"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceivedTrace:
     """What is traced of an update once its transaction is committed."""
 

@@ -16,6 +16,7 @@ from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.masked_adapter import sending_as_it_is
 from agent_channels.core.contract.outgoing import Grid, Keyboard, Sent
 from agent_channels.core.errors import ParseFailed, Refused, Unsupported
+from agent_channels.core.frozen import frozen
 from agent_channels.core.outbound.compose import render, sayable, with_legend
 from agent_channels.core.outbound.outgoing_secrets import OutgoingSecrets
 from agent_channels.core.outbound.retry import Retrier, SendReport
@@ -29,7 +30,7 @@ __all__ = ["Edit", "Edits"]
 REMEMBERED_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """What a message shall read. `keep_grid`: an open grid stays as it is, else `grid` (or nothing) replaces it."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.contract.outgoing import Button, Grid
 from agent_channels.core.errors import Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.compose import shown_forms
@@ -26,7 +26,7 @@ LEASE_S, RENEW_EVERY_S = 15.0, 4.0
 EXCERPT_MAX = 600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cleared:
     """A text that may be sent. `as_it_is`: an approver has decided that its credentials are sent too."""
 

@@ -31,6 +31,7 @@ from agent_channels.core.errors import (
     Unavailable,
     Unsupported,
 )
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.loops import round_line
 from agent_channels.core.host.progress_messages import ProgressMessage
 from agent_channels.core.host.turn_text import DraftText, ending_line, progress_text
@@ -69,7 +70,7 @@ class _Pace:
     faults: Backoff = field(default_factory=lambda: Backoff(first_s=1.0, cap_s=60.0))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Shown:
     """What a message shows: its text but for the time, and since when (monotonic)."""
 
@@ -77,7 +78,7 @@ class _Shown:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Job:
     """A call that is due at `at` (monotonic): the message is sent, edited, or brought to its end.
 

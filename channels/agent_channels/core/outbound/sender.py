@@ -31,6 +31,7 @@ from agent_channels.core.errors import (
     Unsupported,
 )
 from agent_channels.core.files.storage import Files, NotSearched
+from agent_channels.core.frozen import frozen
 from agent_channels.core.journal.outbox import Shipment
 from agent_channels.core.journal.traces import message_attributes
 from agent_channels.core.log import MASK
@@ -60,7 +61,7 @@ from agent_channels.core.settings.config import Rich
 __all__ = ["Reply", "Sender"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """What an agent wants sent to a chat. `tappers`: the user ids who may tap; None: everybody allowed in the chat.
 

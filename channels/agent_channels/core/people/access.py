@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, cast, get_args
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.people.chats import Chats
 from agent_channels.core.people.mention_patterns import checked
@@ -36,7 +36,7 @@ class Verdict(Enum):
     SILENT = "silent"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """A person who may write to the bot directly."""
 
@@ -45,7 +45,7 @@ class Member:
     username: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """An enabled group. `senders` None: every member may speak. `patterns`: what else addresses the bot."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from agent_channels.core.contract.messages import Chat, Person, Place
+from agent_channels.core.frozen import frozen
 from agent_channels.core.store.database import Store
 from agent_channels.core.store.keyvalue import KeyValue
 
@@ -20,7 +20,7 @@ SEEN_EVERY_S = 60.0
 UNNAMED = "unnamed:"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnownChat:
     """A chat that the bot has seen. `user_id` is whose direct chat it is, `parent_id` the chat of a thread."""
 

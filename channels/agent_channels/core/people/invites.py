@@ -11,10 +11,10 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from agent_channels.core.contract.messages import Message
+from agent_channels.core.frozen import frozen
 from agent_channels.core.people.pairing import ALPHABET, Applicant, Pairing
 from agent_channels.core.store.audit import Audit
 
@@ -28,7 +28,7 @@ KEEP_S = 86_400.0
 _CODE = re.compile(rf"(?:/start(?:@\w+)?\s+)?(?:[a-z]{{8}}-)?([{ALPHABET}]{{{LENGTH}}})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Invitation:
     """A code, and until when it is valid (epoch seconds)."""
 

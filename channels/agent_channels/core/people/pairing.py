@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from agent_channels.core.contract.messages import Chat, Person
 from agent_channels.core.errors import Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.people.access import Access
@@ -43,7 +44,7 @@ KEEP_S = 86_400.0
 ROUNDS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Applicant:
     """Somebody who waits for approval, or was just approved. `asked_at` is in epoch seconds."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.files.storage import Files
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.delivery import HostLink
 from agent_channels.core.host.modes import Modes
 from agent_channels.core.scheduling import Wakeups
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["BotContext", "OpenBot"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenBot:
     """One bot, its platform, and the store of the project that it is opened for."""
 
@@ -32,7 +32,7 @@ class OpenBot:
     services: Services
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BotContext(OpenBot):
     """A bot that is opened for a host session."""
 

@@ -13,11 +13,12 @@ import json
 import os
 import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.limits import limits_in_force
 from agent_channels.core.process import server_pid
@@ -34,7 +35,7 @@ READERS_MAX = 5
 OF_THE_FILE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EISDIR, errno.ELOOP}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LockHolder:
     """The process that reads the bot: process id, host name, project folder, and since when (epoch seconds)."""
 

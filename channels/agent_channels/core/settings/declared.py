@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+from agent_channels.core.frozen import frozen
 
 __all__ = [
     "Declaration",
@@ -284,7 +286,7 @@ def parse_json(value: object) -> object:
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretText:
     """A text that is not shown where the object that holds it is."""
 

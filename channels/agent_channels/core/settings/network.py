@@ -8,9 +8,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence, words_of
 
 __all__ = [
@@ -31,7 +31,7 @@ _SOCKS_PORT = 1080
 _SPELLINGS = {"socks": "socks5", "socks4a": "socks4"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """How a platform's servers are reached."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.text.nearest import nearest
 
@@ -34,7 +35,7 @@ class LinedList(list[Any]):
     lines: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyRule:
     """One rule. `tool`, `match` and `project` are patterns in which `*` stands for anything; empty: any.
 

@@ -17,11 +17,11 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError, UntrustedState
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.limits import remedy
 from agent_channels.core.settings.paths import KEY_FILE, data_dir
@@ -326,7 +326,7 @@ def is_trusted(path: Path) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdoptedFolder:
     """A state folder that is this user's own, and the project's folder that was registered with it, if any was."""
 

@@ -12,8 +12,8 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.log import redact
 from agent_channels.core.store.database import Row, Store
@@ -33,7 +33,7 @@ FORGET_STEP = 50
 ID_MIN, ID_MAX = -(2**63), 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Broken:
     """A place where the record is not what was written: a row's id, and what is wrong there, in words."""
 
@@ -41,7 +41,7 @@ class Broken:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verified:
     """What was found: how many rows, when the oldest of them was made, the newest's hash, and everything wrong."""
 

@@ -17,11 +17,11 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from agent_channels.core.errors import ConfigError, Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence, words_of
 from agent_channels.core.settings.private_files import OWNER_ONLY
 from agent_channels.core.settings.state_folder import TEXT_MAX, StateFolder
@@ -45,7 +45,7 @@ Progress = Callable[[int, int], None]
 """`progress(done, total)`, in bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stored:
     """One file in a backup; `size` in bytes, unpacked."""
 

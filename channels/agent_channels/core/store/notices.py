@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.store.database import Store
 
 __all__ = ["Notice", "Notices"]
@@ -13,7 +13,7 @@ __all__ = ["Notice", "Notices"]
 LEASE_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice:
     """A text to send to a chat, and to one of its threads if `thread_id` is set; `silent`: nobody is notified."""
 

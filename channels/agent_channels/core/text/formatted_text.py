@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from agent_channels.core.frozen import frozen
+
 __all__ = [
     "RULE",
     "Dialect",
@@ -68,7 +70,7 @@ class Span(NamedTuple):
     header: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Table:
     """What the records of a table do not say: the cells of its header, and left, center, right or "" per column."""
 
@@ -141,7 +143,7 @@ def outermost(spans: Sequence[Span]) -> Iterator[tuple[Span, Sequence[Span]]]:
         index = last
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RenderedPart:
     """The text of one message: `text` and `spans` in `format`, as the adapter sends them.
 
@@ -156,7 +158,7 @@ class RenderedPart:
     rich: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dialect:
     """What the layout of a text depends on: the URL `schemes` a platform accepts in links, the `columns` of a
     monospace line on a phone, the characters that the platform drops from a text, and whether it has a use for the

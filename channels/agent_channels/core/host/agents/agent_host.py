@@ -7,17 +7,18 @@ gets the limits of the smallest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from agent_channels.core.contract.checks import Finding
+from agent_channels.core.frozen import frozen
 from agent_channels.core.settings.config import Environment
 
 __all__ = ["Ability", "AgentHost", "HostFile", "HostLimits", "SessionBell"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostLimits:
     """How long one tool call may take, in seconds, and how many characters of its result reach the model whole.
 
@@ -32,7 +33,7 @@ class HostLimits:
     cancels_answered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HostFile:
     """A file of a host's that `channels setup --host` writes into, and `channels uninstall` takes ours out of.
 
@@ -58,7 +59,7 @@ class SessionBell(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ability:
     """Whether a host can do something besides calling tools, and how: in words, for the table and `channels status`.
 
@@ -71,7 +72,7 @@ class Ability:
         return bool(self.how)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AgentHost:
     """One host.
 

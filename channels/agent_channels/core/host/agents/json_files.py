@@ -6,11 +6,11 @@ import copy
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.agents.agent_host import HostFile
 from agent_channels.core.host.config_files import PLACES, is_this_program, json_object, to_fix_first
 from agent_channels.core.host.hook_lists import add_missing_hooks, called_server, is_gone, remove_hooks, runs_ours
@@ -40,7 +40,7 @@ __all__ = [
 JSON = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JsonPart:
     """One thing of ours in a JSON object: both change the object in place, and leave it as it is where nothing is due.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError, StoreError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.hub.project_hub import bot_key, known_project_id
 from agent_channels.core.i18n.sentences import words_of
@@ -21,7 +22,7 @@ from agent_channels.core.store.keyvalue import KeyValue
 __all__ = ["LocalProject", "LocalProjects", "database_stamp", "of_no_project"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalProject:
     """A project on this machine. `folder`: where it is, if it was registered at a terminal (`channels hub join`)."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import Message
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.routes import Decision, RouteTarget, RoutingFacts, choose
 from agent_channels.core.inbound.grouping import APART_S
 from agent_channels.core.text.units import length
@@ -15,7 +16,7 @@ __all__ = ["MessageParts"]
 PLACES_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Last:
     """The last message of a person in a place, and what was decided about it."""
 

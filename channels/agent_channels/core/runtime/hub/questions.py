@@ -6,7 +6,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -16,6 +16,7 @@ from agent_channels.core.buttons.matching import match_answer
 from agent_channels.core.contract.messages import Inbound, Message, Person, Tap
 from agent_channels.core.contract.outgoing import KeyboardButton
 from agent_channels.core.errors import PlatformError, RateLimited, StoreError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.events import OpenCommand, Waiting
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.project_hub import ProjectHub
@@ -54,7 +55,7 @@ LOOKED_AT_MAX = 1000
 STEP = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewRoute:
     """A route that somebody makes."""
 
@@ -63,7 +64,7 @@ class NewRoute:
     project: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Undecided:
     """An event that waits for a decision, and what is decided about it now."""
 

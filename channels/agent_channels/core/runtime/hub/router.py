@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.messages import ChatMigrated, Inbound, Message, RawEvent
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.database import Statement
 from agent_channels.core.hub.events import UNDECIDED, OpenCommand, RoutedEvent
 from agent_channels.core.hub.project_hub import ProjectHub
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 LAST_EVENTS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Guess:
     """Whose an event is by what was known last, and the condition under which that is still right."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Self
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.address import HubAddress, has_password
 from agent_channels.core.hub.lease import lock_domain
 from agent_channels.core.hub.project_hub import ProjectHub, bot_key, project_id
@@ -54,7 +54,7 @@ def open_hub(
     return None if address is None else ProjectHub.of(address, bot_key(channel, bot_id), project_id(key_values))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HubTasks:
     """Where the project's events come from, and the tasks that run once it is known who the bot is."""
 

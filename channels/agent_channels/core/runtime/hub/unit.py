@@ -8,10 +8,10 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agent_channels.core.frozen import frozen
 from agent_channels.core.settings.paths import env_value, expand_home
 
 __all__ = ["KeeperUnit", "keeper_unit"]
@@ -22,7 +22,7 @@ _LABEL = "agent-channels.keeper"
 _PLACES = ("CHANNELS_DATA_DIR", "XDG_DATA_HOME", "CLAUDE_CONFIG_DIR")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeeperUnit:
     """The unit's file: which manager reads it, where it lies, and the commands that put it to work or stop it."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton
+from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.members import ProjectMember
 from agent_channels.core.hub.routes import HUB_BUTTON, RouteTarget, RoutingFacts, group_of
 from agent_channels.core.i18n.messages import translate
@@ -34,7 +34,7 @@ ANSWER, USE, HERE, NEW, START, LATER = "answer", "use", "here", "new", "start", 
 NAMED_MAX = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HubButton:
     """A button that the hub answers itself: what a tap on it does, with which project."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, replace
+from dataclasses import MISSING, replace
 from typing import Any
 
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.errors import Refused
+from agent_channels.core.frozen import frozen
 from agent_channels.core.host.call_limits import CallLimits
 from agent_channels.core.journal.events import message_event
 from agent_channels.core.journal.history import HistoryLine, received_line
@@ -53,7 +54,7 @@ class FetchArguments(Arguments):
     part: int = declare(1, Number(1, whole=True), "with message_id: which part of a long text")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Page:
     """Lines, oldest first, each with the cursor of the page before it; `older` is that of the page before them all."""
 
