@@ -22,12 +22,12 @@ PLATFORMS = tuple(CHANNELS)
 
 # A room of core may use itself and the rooms before it on this line.
 LINE = (
-    "errors frozen unseen secret_shapes log tracing process program scheduling | text i18n limits | settings | "
-    "contract store | journal | hub | people files host | buttons | services outbound | inbound | runtime | doctor | "
-    "server"
+    "errors frozen patterns unseen secret_shapes log tracing process program scheduling | text i18n limits | "
+    "settings | contract store | journal | hub | people files host | buttons | services outbound | inbound | runtime | "
+    "doctor | server"
 ).replace("|", "").split()  # fmt: skip
 # What the rooms outside core may use beside themselves and the package's version. The longest name that fits decides.
-FOR_PLATFORMS = ("errors", "frozen", "log", "scheduling", "text", "i18n", "settings", "contract", "files")
+FOR_PLATFORMS = ("errors", "frozen", "patterns", "log", "scheduling", "text", "i18n", "settings", "contract", "files")
 MAY_USE = {
     # Its strings name the platforms.
     "registry": [f"{CORE}.contract", *(f"{PACKAGE}.{name}" for name in PLATFORMS)],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_channels.core.errors import ChannelError
 from agent_channels.core.i18n.sentences import Sentence, joined, sentence
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.nearest import nearest
 from agent_channels.registry import CHANNELS, channel
 
@@ -42,7 +43,7 @@ __all__ = [
 CHANNEL_NAMES = joined([joined(_FIRST, ", "), _LAST], " or ")
 # The host that is meant without --host.
 CLAUDE = "claude"
-_ID = re.compile(r"-?[0-9]{1,20}")
+_ID = lazy_pattern(r"-?[0-9]{1,20}")
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 Subparsers = argparse._SubParsersAction  # noqa: SLF001 - what `add_subparsers` returns has no public name
 

@@ -10,12 +10,13 @@ from typing import Any, NoReturn
 from agent_channels.cli.arguments import WrongUsage, did_you_mean
 from agent_channels.cli.language import shown
 from agent_channels.core.i18n.sentences import sentence, words_of
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = ["Parser", "UnparsedError"]
 
 # What argparse says with values in it: our template, and the words that it stands for.
 _WITH_VALUES = {
-    template: re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(template)))
+    template: lazy_pattern(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(template)))
     for template in (
         "the following arguments are required: {names}",
         "not allowed with argument {other}",

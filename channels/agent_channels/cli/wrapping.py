@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from typing import TextIO
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.columns import char_columns, columns_of
 
 __all__ = ["LineWrapper", "terminal_columns"]
@@ -16,13 +16,13 @@ COLUMNS = 80
 # In less, a line would hold hardly more than what it begins with.
 COLUMNS_MIN = 20
 # A command in backticks is one word, with the punctuation around it.
-_WORD = re.compile(r"( *)((?:[^\s`]|`[^`\n]*`|`)+)")
+_WORD = lazy_pattern(r"( *)((?:[^\s`]|`[^`\n]*`|`)+)")
 # Where such a word may break: never within backticks.
-_PART = re.compile(r"`[^`\n]*`|.")
-_ITEM = re.compile(r" *(?:[-+=·•✓✗*]|->) +")
-_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
+_PART = lazy_pattern(r"`[^`\n]*`|.")
+_ITEM = lazy_pattern(r" *(?:[-+=·•✓✗*]|->) +")
+_GAP = lazy_pattern(r"(?<=\S) {2,}(?=\S)")
 # Drawings (QR codes), colours and lines that are drawn over.
-_DRAWN = re.compile(r"[\x1b\r█▀▄]")
+_DRAWN = lazy_pattern(r"[\x1b\r█▀▄]")
 # What may not begin a line, and what may not end one, among wide characters.
 _CLOSING = "，。、；：？！）」』】》〉〕…·,.;:?!)]}”’"
 _OPENING = "（「『【《〈〔“‘"

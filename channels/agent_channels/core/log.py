@@ -7,6 +7,7 @@ import re
 import string
 import sys
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.secret_shapes import classes, mask_shapes
 from agent_channels.core.unseen import seen_places
 
@@ -24,15 +25,15 @@ __all__ = [
 MASK = "[token]"
 # The shapes of bot tokens, so that even an unregistered one is masked: digits, a colon and 30 or more characters (it
 # appears in API URLs, right behind a word), or three base64 runs joined by dots.
-_TOKEN = re.compile(
+_TOKEN = lazy_pattern(
     r"(?<!\d)\d{5,}(?:(?::|%3[Aa])[A-Za-z0-9_-]{30,})+|\b[A-Za-z0-9_-]{23,28}(?:\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,})+"
 )
 # Every one of these shapes contains such a run.
-_TOKEN_RUN = re.compile(r"[A-Za-z0-9_-]{27}", re.IGNORECASE)
+_TOKEN_RUN = lazy_pattern(r"[A-Za-z0-9_-]{27}", re.IGNORECASE)
 # Behind a colon, which may be written %3A, or a dot.
 _MARKS = classes({"x": string.ascii_letters + string.digits + "_-", ":": ":.%"})
 _RUN = b":" + b"x" * 27
-_JSON_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')
+_JSON_ESCAPED = lazy_pattern(r'["\\\x00-\x1f\x7f]')
 # Longest first, because one secret may be a prefix of another.
 _secrets: list[str] = []
 

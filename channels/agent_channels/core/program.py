@@ -16,6 +16,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from agent_channels.core.frozen import frozen
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = [
     "DISTRIBUTION",
@@ -31,10 +32,10 @@ __all__ = [
 DISTRIBUTION = "agent-channels"
 Kind = Literal["uv tool", "uvx", "pipx", "pipx run", "clone", "plugin", "pip"]
 # Where a command stands in a sentence, or on a line of its own.
-_HINT = re.compile(r"(`|^ +)channels (?=[a-z])", re.MULTILINE)
+_HINT = lazy_pattern(r"(`|^ +)channels (?=[a-z])", re.MULTILINE)
 # The folders of uv's cache that hold the environments which `uvx` makes.
-_UVX = re.compile(r"(archive|environments)-v\d+")
-_PLUGIN = re.compile(r"env-[0-9a-f]{16}")
+_UVX = lazy_pattern(r"(archive|environments)-v\d+")
+_PLUGIN = lazy_pattern(r"env-[0-9a-f]{16}")
 
 
 @frozen

@@ -20,6 +20,7 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.unseen import seen_places
 
 __all__ = ["BY_NAME", "SECRET", "SHAPES", "FoundSecret", "Shape", "classes", "find_secrets", "mask_shapes"]
@@ -126,8 +127,8 @@ def _is_password(value: str) -> bool:
     return len(set(value)) > 3 and not value.isdigit()
 
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_PARTS = re.compile(r"[._/~-]+")
+_UUID = lazy_pattern(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PARTS = lazy_pattern(r"[._/~-]+")
 _CHANGES_MIN, _BITS_MIN = 4, 3.2
 
 
@@ -219,7 +220,7 @@ SHAPES: tuple[Shape, ...] = (
 # ---- what has no shape: `API_KEY=…`, `"client_secret": "…"`
 
 BY_NAME = "a value called secret"
-_SENSITIVE = re.compile(
+_SENSITIVE = lazy_pattern(
     r"(?:token|secret|passw(?:or)?d|passphrase|credential|(?:api|access|auth|private|account|signing|encryption|master)"
     r"[ _-]?key|_key|_pass|_pwd|_auth|密[碼码鑰钥]|[金私]鑰|私钥|權杖|令牌|口令)s?"
     # Formatting may end there.
@@ -235,7 +236,7 @@ _BEFORE_VALUE = frozenset("=:>\"'` \t.~*|：＝")
 # them, are gone back over.
 _SEPARATORS, _SEPARATORS_MAX, _BETWEEN_MAX = "=:|：＝", 4, 64
 # Formatting may begin before the value: marks of Markdown, or tags.
-_ASSIGNED = re.compile(
+_ASSIGNED = lazy_pattern(
     r"[=:|：＝]>?(?:[ \t*|]|</?\w[^<>\n]{0,40}>){0,8}(?P<quote>\\?[\"'`]?)(?P<value>[A-Za-z0-9+/_.~-]{16,512}={0,2})"
 )
 
@@ -265,7 +266,7 @@ def _find_by_name(text: str, start: int, end: int) -> Iterator[FoundSecret]:
 
 # Shorter ones count if the name says password, secret or token: in prose, in settings, in the arguments of a program.
 _PASSWORD_WORDS = (b"pass", b"pwd", b"secret", b"token")
-_PASSWORD = re.compile(
+_PASSWORD = lazy_pattern(
     # Behind a colon it is a part of a resource's name.
     r"(?<!:)(?:(?i:passw(?:or)?d|passphrase|pwd|secret|token)|密[碼码])(?i:s)?"
     r"(?:\\?[\"']|[*_`~]{1,3}|</\w{1,10}>){0,3}[ \t]{0,3}(?:=(?!=)|:(?![:/=])|[：＝])>?"
@@ -274,7 +275,7 @@ _PASSWORD = re.compile(
     r"|(?P<bare>[A-Za-z0-9!@#%^_+~?-]{8,64})(?=[\s,;\"'`|&)}\]<*\\]|\.(?:\s|\Z)|[^\x00-\x7f]|\Z))"
 )
 # Such values are names in code, of types and of other values, or numbers.
-_NAME_LIKE = re.compile(
+_NAME_LIKE = lazy_pattern(
     r"[a-z_]*(?:passw(?:or)?d|passphrase|pwd|secret|token|key)s?_?\d*|[a-z]+\d*(?:[_-](?:[a-z]+\d*|\d+))+|0x[0-9a-f]+"
     r"|.*(?:ed25519|x509|base\d\d|sha\d|oauth\d|utf_?\d|int\d|float\d|uuid|argon2|pbkdf2|aes\d|[rhe]s256|md5).*",
     re.IGNORECASE,
@@ -311,7 +312,7 @@ def _is_short_password(value: str) -> bool:
 # ---- the search
 
 # What a link may have as it is, but has coded.
-_CODED = re.compile(r"%(?:2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
+_CODED = lazy_pattern(r"%(?:2[DdEe]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff]|7[Ee])")
 
 
 def classes(signs: dict[str, str]) -> bytes:
@@ -328,7 +329,7 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str]:
     rests: dict[str, list[str]] = {}
     for word in sorted(words):
         rests.setdefault(word[0], []).append(re.escape(word[1:]))
-    return re.compile("|".join(f"{re.escape(first)}(?:{'|'.join(after)})" for first, after in rests.items()))
+    return lazy_pattern("|".join(f"{re.escape(first)}(?:{'|'.join(after)})" for first, after in rests.items()))
 
 
 # Nearly every credential has a run of so many of these characters, which ordinary text seldom has. Looking for runs

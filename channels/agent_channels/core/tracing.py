@@ -14,7 +14,6 @@ import hashlib
 import hmac
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from agent_channels.core.frozen import frozen
 from agent_channels.core.log import register_secret
+from agent_channels.core.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -56,7 +56,7 @@ Attributes = Mapping[str, "str | int | bool"]
 EXPORT_EVERY_MS = 1000
 # How long the end of a process waits for a collector.
 FLUSH_WITHIN_S = 1.0
-_HEADER = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_HEADER = lazy_pattern(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _OFF: AbstractContextManager[None] = nullcontext()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from itertools import pairwise
+
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = ["UNSEEN", "seen_places"]
 
@@ -17,9 +18,9 @@ UNSEEN = (
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 # From where such characters begin, and without a second try: there may be millions of them.
-_BETWEEN = re.compile(rf"(?<=[^\s{UNSEEN}])(?:\x1b\[[0-?]*[ -/]*[@-~]|[{UNSEEN}])++(?=\S)")
+_BETWEEN = lazy_pattern(rf"(?<=[^\s{UNSEEN}])(?:\x1b\[[0-?]*[ -/]*[@-~]|[{UNSEEN}])++(?=\S)")
 # What is looked for first, because it costs a tenth: of the characters that Python counts as printable the likely ones.
-_SEEN_BYTES = bytes(code for code in range(128) if not re.match(f"[{UNSEEN}]", chr(code)))
+_SEEN_BYTES = b"\t\n" + bytes(range(0x20, 0x7F))
 _PRINTABLE = "\u034f\u115f\u1160\u3164\uffa0\ufe0e\ufe0f"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.times import epoch_iso
 from agent_channels.discord.attachments import files_of
 from agent_channels.discord.chats import Json
@@ -14,10 +15,10 @@ from agent_channels.discord.rich_content import rich_words
 
 __all__ = ["SYSTEM", "describe", "readable_text", "words_of"]
 
-_MENTION = re.compile(r"<(@!?|@&|#)(\d{15,20})>")
+_MENTION = lazy_pattern(r"<(@!?|@&|#)(\d{15,20})>")
 # "Message Formatting": a moment, which programs show in each reader's own time zone.
-_MOMENT = re.compile(r"<t:(-?\d{1,12})(?::[A-Za-z])?>")
-_EMOJI = re.compile(r"<a?(:\w{2,32}:)\d{15,20}>")
+_MOMENT = lazy_pattern(r"<t:(-?\d{1,12})(?::[A-Za-z])?>")
+_EMOJI = lazy_pattern(r"<a?(:\w{2,32}:)\d{15,20}>")
 # "Message Types": what Discord itself says.
 SYSTEM = frozenset({*range(1, 13), *range(14, 19), 21, 22, *range(24, 33), *range(36, 40), 44, 46})
 # Who sent a message, when, where and how, and parts that are read elsewhere; not a kind of content.

@@ -31,6 +31,7 @@ from agent_channels.core.errors import (
 )
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import redact
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = ["answered", "closed", "tracing", "translated"]
 
@@ -39,7 +40,7 @@ _UNKNOWN_CHANNEL = 10003
 _TOO_OLD = {10015, 10062, 40060, 50027}
 # Of a message that may not be read, of a system message, of one without the right kind.
 _REPLY_REFUSED = {160002}
-_REFERENCE = re.compile(r"\bmessage_reference\b|REPLIES_", re.IGNORECASE)
+_REFERENCE = lazy_pattern(r"\bmessage_reference\b|REPLIES_", re.IGNORECASE)
 _HINTS = {
     10003: "it was deleted, or the bot does not see this channel; its chat_id comes with every message",
     10004: "the bot is not in this server any more",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span, SpanKind, outermost
 from agent_channels.core.text.markdown import parse
 from agent_channels.core.text.split import split_formatted
@@ -20,8 +21,8 @@ __all__ = ["draw", "render"]
 DIALECT = Dialect()
 ZERO_WIDTH = "\u200b"
 
-_OPEN_ADDRESS = re.compile(r"https?://[^\s<>]+$")
-_SPACE_OR_MARK = re.compile(r"[\s\\*~|`\[]")
+_OPEN_ADDRESS = lazy_pattern(r"https?://[^\s<>]+$")
+_SPACE_OR_MARK = lazy_pattern(r"[\s\\*~|`\[]")
 _MARKS: dict[SpanKind, str] = {"bold": "**", "italic": "*", "strike": "~~", "spoiler": "||"}
 # Spans that are written without escapes, so that a mark inside would end the same marks around them.
 _UNESCAPED: dict[SpanKind, set[SpanKind]] = {

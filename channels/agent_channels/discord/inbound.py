@@ -23,6 +23,7 @@ from agent_channels.core.contract.messages import (
     Tap,
 )
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.discord.attachments import files_of
 from agent_channels.discord.chats import EPOCH_MS, Json, chat_of, person_of, snowflake
@@ -41,7 +42,7 @@ _ESSENTIAL = (
     "id", "type", "channel_id", "guild_id", "author", "member", "webhook_id", "content", "timestamp", "mentions",
     "mention_roles", "own_roles",
 )  # fmt: skip
-_COMMAND = re.compile(r"/([A-Za-z_]{1,32})(?:\s+(.*))?", re.DOTALL)
+_COMMAND = lazy_pattern(r"/([A-Za-z_]{1,32})(?:\s+(.*))?", re.DOTALL)
 # "Interaction Types"
 COMMAND, _COMPONENT, _SUBMIT = 2, 3, 5
 # Marks the id under which a command is answered; that of a tap has none.

@@ -12,6 +12,7 @@ from discord.utils import escape_markdown
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.outgoing import Keyboard, KeyboardButton, Style
 from agent_channels.core.errors import Refused
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text import markdown
 
 __all__ = [
@@ -51,10 +52,10 @@ LIMITS = Limits(
     typing_every_s=8.0,
 )
 # The marks of headings, lists and quotations at the start of a line; `-# small` stays one.
-_LINE = re.compile(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
-_ITEM = re.compile(r"([^\S\n]*)(?:(\d{1,18})\.|[-*+•])\s")
-_LOOSE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
-_INLINE = re.compile(
+_LINE = lazy_pattern(r"^([^\S\n]*)(#{1,3}(?=\s)|[-+](?=\s)|>{1,3}(?=\s)|\d+(?=\.\s))", re.MULTILINE)
+_ITEM = lazy_pattern(r"([^\S\n]*)(?:(\d{1,18})\.|[-*+•])\s")
+_LOOSE = lazy_pattern(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
+_INLINE = lazy_pattern(
     r"\\(?=[^0-9A-Za-z\s]|$)|[*`_]|~(?=~)|(?<=~)~|\|(?=\|)|(?<=\|)\||(?<=\])\(|(?<=https):(?=//)|(?<=http):(?=//)"
 )
 # At the end of the data of a button that opens a form: the form has to be the very first answer to the tap.

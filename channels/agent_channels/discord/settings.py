@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.config import Settings, parse_root, safe_root
 from agent_channels.core.settings.declared import Flag, Nullable, Text, declare
 from agent_channels.core.settings.network import http_proxy_url
@@ -16,7 +17,7 @@ from agent_channels.core.settings.network import http_proxy_url
 __all__ = ["NO_SOCKS", "PERMISSIONS", "PROXY_SCHEMES", "DiscordSettings", "bot_id", "invite_link"]
 
 # Three parts in URL-safe base64: the bot's id, a time, a signature.
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{20,80}")
+_TOKEN = lazy_pattern(r"[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{5,10}\.[A-Za-z0-9_-]{20,80}")
 
 
 # The permissions that the bot asks for when it is invited: view channels, send messages, also in threads, embed links,

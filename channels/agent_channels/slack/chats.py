@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Collection
 from typing import Any
 
@@ -13,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from agent_channels.core.contract.messages import Chat, Identity, Person
 from agent_channels.core.contract.recent import Recent
 from agent_channels.core.errors import Forbidden, PlatformError, Refused, Rejected
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.slack.http import call
 
 __all__ = [
@@ -31,8 +31,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_ID = re.compile(r"[A-Z][A-Z0-9]{1,24}")
-_TS = re.compile(r"\d{1,12}\.\d{6}")
+_ID = lazy_pattern(r"[A-Z][A-Z0-9]{1,24}")
+_TS = lazy_pattern(r"\d{1,12}\.\d{6}")
 _KEPT = 5000
 
 Json = dict[str, Any]

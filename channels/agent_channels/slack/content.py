@@ -7,6 +7,7 @@ import re
 
 from agent_channels.core.contract.messages import Identity
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.times import epoch_iso
 from agent_channels.slack.attachments import lost_files
 from agent_channels.slack.chats import Json
@@ -23,9 +24,9 @@ message_deleted message_replied pinned_item unpinned_item reminder_add sh_room_c
 assistant_app_thread huddle_thread"""
 NOBODYS = frozenset(_NOBODYS_NAMES.split())
 # In angle brackets Slack writes what is not text: @user, #channel, !word, or an address, with a label after a bar.
-_REFERENCE = re.compile(r"<([^<>\n]+)>")
-_USER = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>\n]*)?>")
-_DATE = re.compile(r"date\^(-?\d{1,12})\^.*")
+_REFERENCE = lazy_pattern(r"<([^<>\n]+)>")
+_USER = lazy_pattern(r"<@([UW][A-Z0-9]+)(?:\|[^<>\n]*)?>")
+_DATE = lazy_pattern(r"date\^(-?\d{1,12})\^.*")
 
 
 def mentioned_users(message: Json) -> list[str]:

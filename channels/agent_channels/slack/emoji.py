@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from agent_channels.core.errors import Refused
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = ["emoji_of", "name_of"]
 
@@ -58,7 +57,7 @@ _NAMES = dict(zip(_WORDS[::2], _WORDS[1::2], strict=True))
 _EMOJI = {name: emoji for emoji, name in _NAMES.items()}
 # Further names of the same.
 _EMOJI |= {"thumbsup": "👍", "thumbsdown": "👎", "robot": "🤖", "punch": "👊", "raised_hand": "✋", "ok_person": "🙆"}
-_NAME = re.compile(r":?([a-z0-9_+'\-]{1,100}):?")
+_NAME = lazy_pattern(r":?([a-z0-9_+'\-]{1,100}):?")
 _TONES = {f"skin-tone-{number}": chr(0x1F3F9 + number) for number in range(2, 7)}
 
 

@@ -24,6 +24,7 @@ from agent_channels.core.contract.messages import (
     RawEvent,
     Tap,
 )
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.sanitize import decode_json_line
 from agent_channels.slack.attachments import files_of
 from agent_channels.slack.chats import Json, chat_id_of, chat_of, is_direct, person_of, ts_seconds
@@ -38,7 +39,7 @@ __all__ = ["history_message", "to_inbound"]
 
 _PARTS = ("attachments", "blocks", "files")
 _ESSENTIAL = ("ts", "thread_ts", "channel", "channel_type", "user", "bot_id", "text", "parent_user_id", "subtype")
-_COMMAND = re.compile(r"/([A-Za-z0-9_-]{1,40})(?:\s+(.*))?", re.DOTALL)
+_COMMAND = lazy_pattern(r"/([A-Za-z0-9_-]{1,40})(?:\s+(.*))?", re.DOTALL)
 
 
 def to_inbound(event: RawEvent, me: Identity, own_user: str) -> Inbound:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.log import register_secret
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.config import Settings, parse_root, parse_secret
 from agent_channels.core.settings.declared import Flag, Nullable, SecretText, Text, declare
 from agent_channels.core.settings.network import http_proxy_url
@@ -27,8 +27,8 @@ __all__ = [
 ]
 
 # The numbers of the workspace and of the bot in it, and a secret.
-_BOT_TOKEN = re.compile(r"xoxb-(\d{5,20})-(\d{5,20})-[A-Za-z0-9]{16,64}")
-_APP_TOKEN = re.compile(r"xapp-[A-Za-z0-9]+-[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+")
+_BOT_TOKEN = lazy_pattern(r"xoxb-(\d{5,20})-(\d{5,20})-[A-Za-z0-9]{16,64}")
+_APP_TOKEN = lazy_pattern(r"xapp-[A-Za-z0-9]+-[A-Za-z0-9]+(?:-[A-Za-z0-9]+)+")
 PROXY_SCHEMES = ("http://", "https://")
 NO_SOCKS = (
     "Slack is reached through HTTP proxies only, since its library knows no SOCKS; name an http:// proxy in `proxy` "
@@ -77,7 +77,7 @@ COMMANDS = {
     "help": ("What you can do here", ""),
     "pair": ("Ask to be let in", ""),
 }
-_COMMAND = re.compile(r"/(?:[A-Za-z0-9_-]*-)?([A-Za-z0-9_]{1,32})")
+_COMMAND = lazy_pattern(r"/(?:[A-Za-z0-9_-]*-)?([A-Za-z0-9_]{1,32})")
 
 
 _TEXT = Text()

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from agent_channels.core.errors import Refused
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.formatted_text import Dialect, FormattedText, RenderedPart, Span
 from agent_channels.core.text.markdown import is_plain, parse
 from agent_channels.core.text.split import split_formatted
@@ -50,18 +51,18 @@ _KINDS = {
 
 
 # A run of characters without those that end a word, a path or an address in prose.
-_WORD = re.compile(r"[^\s<>\"'`()\[\]{},;|*，。：；！？、（）「」『』“”…]+")
+_WORD = lazy_pattern(r"[^\s<>\"'`()\[\]{},;|*，。：；！？、（）「」『』“”…]+")
 # What Telegram may take for a domain. Bounds keep the search linear.
-_DOMAIN = re.compile(r"[\w-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,16}\.([A-Za-z]{2,24})(?![A-Za-z0-9_-])")
-_FOLDERS = re.compile(r"(?<![^\s(])[A-Za-z0-9._~-]{0,64}(?:/[A-Za-z0-9._~-]{0,64}){0,32}/$")
-_FOREIGN_LEAD = re.compile(r"[^\x00-\x7f]+(?=[A-Za-z0-9_])")
+_DOMAIN = lazy_pattern(r"[\w-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,16}\.([A-Za-z]{2,24})(?![A-Za-z0-9_-])")
+_FOLDERS = lazy_pattern(r"(?<![^\s(])[A-Za-z0-9._~-]{0,64}(?:/[A-Za-z0-9._~-]{0,64}){0,32}/$")
+_FOREIGN_LEAD = lazy_pattern(r"[^\x00-\x7f]+(?=[A-Za-z0-9_])")
 # Endings that are a site's rather than a file's, so that a link is what was meant.
 _SITES = frozenset({"com", "org", "net", "edu", "gov", "io", "dev", "app", "tw", "cn", "jp", "de", "uk", "eu"})
 _CONTINUOUS = frozenset({"code", "pre", "link", "address", "time"})
 
-_HTML_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_HTML_TAG = lazy_pattern(r"</?[A-Za-z][^<>]*>")
 # An escaped character, which stays; the target of a link (a bound keeps the search linear); marks.
-_MARKDOWN_MARKUP = re.compile(r"\\(.)|\]\((?:\\.|[^)\\]){0,512}\)|[*_~|`\[]", re.DOTALL)
+_MARKDOWN_MARKUP = lazy_pattern(r"\\(.)|\]\((?:\\.|[^)\\]){0,512}\)|[*_~|`\[]", re.DOTALL)
 
 
 def render(text: str, format_: str) -> list[RenderedPart]:

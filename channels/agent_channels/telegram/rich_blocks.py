@@ -6,12 +6,12 @@ left to Telegram, which finds them as in any text.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.formatted_text import RULE, FormattedText, Span, outermost
 from agent_channels.telegram.chats import Json
 
@@ -23,7 +23,7 @@ CHARACTERS_MAX, BLOCKS_MAX, LEVELS_MAX, COLUMNS_MAX = 7000, 400, 12, 20
 
 _STYLES = {"bold": "bold", "italic": "italic", "strike": "strikethrough", "spoiler": "spoiler"}
 _BLOCKS = frozenset({"heading", "pre", "quote", "fold", "details", "item", "table"})
-_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_BLANK_LINES = lazy_pattern(r"\n[^\S\n]*\n\s*")
 # In these keys of a block is what people read.
 _WORDS = ("text", "summary", "blocks", "items", "cells")
 

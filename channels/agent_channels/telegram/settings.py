@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.config import Settings, parse_root
 from agent_channels.core.settings.declared import Flag, Nullable, Number, Text, declare
 from agent_channels.core.settings.network import proxy_url
 
 __all__ = ["PRIVACY_MODE_OFF", "PROXY_REFUSAL", "PROXY_SCHEMES", "PUBLIC", "TelegramSettings", "bot_id"]
 
-_TOKEN = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,}")
+_TOKEN = lazy_pattern(r"(\d{3,20}):[A-Za-z0-9_-]{20,}")
 
 
 PUBLIC = "https://api.telegram.org"

@@ -30,6 +30,7 @@ from agent_channels.core.journal.events import add_thread, message_event, sender
 from agent_channels.core.journal.history import History
 from agent_channels.core.journal.inbox import Inbox
 from agent_channels.core.log import redact
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.people.access import Access
 from agent_channels.core.scheduling import Budget, Courtesy, FollowUp
 from agent_channels.core.store.audit import Audit
@@ -41,7 +42,7 @@ __all__ = ["ButtonAnswers", "tap_event"]
 
 logger = logging.getLogger(__name__)
 # Typed verdicts name the request they are for, as the reference channel plugins have it.
-_VERDICT = re.compile(r"\s*(y|yes|n|no)\s+([a-km-z]{5})\s*", re.IGNORECASE)
+_VERDICT = lazy_pattern(r"\s*(y|yes|n|no)\s+([a-km-z]{5})\s*", re.IGNORECASE)
 
 
 # So many messages that one person alone sees may follow taps at once, one of them for each person, and one more every

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
 from agent_channels.core.contract.limits import Limits
@@ -10,6 +9,7 @@ from agent_channels.core.contract.outgoing import Button, Grid, Keyboard, Keyboa
 from agent_channels.core.errors import Refused
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.sanitize import scrub
 from agent_channels.core.text.units import length, truncate
 
@@ -20,8 +20,8 @@ LABEL_MAX = 4096
 COPY_MAX = 256
 # What browsers and chat apps disagree about, so that another site could open than the one that is read: white space,
 # controls, backslashes. A host is words with dots, in letters of any script.
-_ODD = re.compile(r"[\s\\<>\"`{}|^\x00-\x20\x7f]")
-_HOST = re.compile(r"(?:\w(?:[\w-]{0,61}\w)?\.)*\w(?:[\w-]{0,61}\w)?")
+_ODD = lazy_pattern(r"[\s\\<>\"`{}|^\x00-\x20\x7f]")
+_HOST = lazy_pattern(r"(?:\w(?:[\w-]{0,61}\w)?\.)*\w(?:[\w-]{0,61}\w)?")
 
 
 def callback(panel_id: str, position: int) -> str:

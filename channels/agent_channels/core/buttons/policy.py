@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
@@ -16,26 +15,27 @@ from pathlib import Path, PurePosixPath
 
 from agent_channels.core.frozen import frozen
 from agent_channels.core.host.tool_words import PATH_ARGUMENTS, main_argument
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.policy import PolicyRule, fits
 
 __all__ = ["HostRequest", "decide", "strictest"]
 
 # What runs, reads or writes something besides, or stands for other words than are written, whatever it is.
-_BESIDES = re.compile(r"""[;|&<>`\n\r\\*?~(){}\[\]#]|\$|\bxargs\b""")
+_BESIDES = lazy_pattern(r"""[;|&<>`\n\r\\*?~(){}\[\]#]|\$|\bxargs\b""")
 # What a shell takes out of words, and what may stand before a command.
-_QUOTES = re.compile(r"""\$?['"]|\\""")
-_QUOTED = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\\s""")
-_SEPARATOR = re.compile(r"[\s;|&<>(){}`]")
-_REDIRECTION = re.compile(r"(?:\{\w+\}|(?<!\S)\d+)?(?:&>>?|<<<|<<-?|<>|>>|>\||[<>]&|[<>])\s*[^\s;|&<>()]+")
-_BRACES = re.compile(r"(?<![^\s;|&(])\{([^{}\s]*,[^{}\s]*)\}(?![^\s;|&)])")
-_FIELD_SEPARATOR = re.compile(r"\$(?:\{IFS[^}]*\}|IFS\b)")
-_NEXT = re.compile(r"&&|[;|&(){}`]")
-_BEGINS = re.compile(r"(?<![^\s/;|&(){}`$=!:])(?=[^\s])")
-_WORDS = re.compile(r"[\s=:,]+")
-_GLUE = re.compile(r"[^\w./-]")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_ARGUMENT = re.compile(r"[A-Za-z_]\w*(?:-\w+)*")
-_CUT_COMMAND = re.compile(r""""command"\s*:\s*"((?:[^"\\]|\\.)*)""")
+_QUOTES = lazy_pattern(r"""\$?['"]|\\""")
+_QUOTED = lazy_pattern(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\\s""")
+_SEPARATOR = lazy_pattern(r"[\s;|&<>(){}`]")
+_REDIRECTION = lazy_pattern(r"(?:\{\w+\}|(?<!\S)\d+)?(?:&>>?|<<<|<<-?|<>|>>|>\||[<>]&|[<>])\s*[^\s;|&<>()]+")
+_BRACES = lazy_pattern(r"(?<![^\s;|&(])\{([^{}\s]*,[^{}\s]*)\}(?![^\s;|&)])")
+_FIELD_SEPARATOR = lazy_pattern(r"\$(?:\{IFS[^}]*\}|IFS\b)")
+_NEXT = lazy_pattern(r"&&|[;|&(){}`]")
+_BEGINS = lazy_pattern(r"(?<![^\s/;|&(){}`$=!:])(?=[^\s])")
+_WORDS = lazy_pattern(r"[\s=:,]+")
+_GLUE = lazy_pattern(r"[^\w./-]")
+_ADDRESS = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ARGUMENT = lazy_pattern(r"[A-Za-z_]\w*(?:-\w+)*")
+_CUT_COMMAND = lazy_pattern(r""""command"\s*:\s*"((?:[^"\\]|\\.)*)""")
 # How much of a command is looked at for what it denies; no host's is longer.
 COMMAND_MAX = 20_000
 # The longest path.

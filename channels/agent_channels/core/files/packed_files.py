@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from agent_channels.core.files.secret_content import OVERLAP, PART, secret_in_parts
 from agent_channels.core.files.secret_names import secret_name
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.sanitize import label
 
 __all__ = ["LEVELS_MAX", "UNPACKED_MAX", "Unsearched", "secret_member"]
@@ -27,16 +28,16 @@ PIECE = 8192
 _SIZES = (size for power in range(12, 31) for size in (1 << power, 3 << power - 1))
 _DICTIONARIES = b"|".join(re.escape(size.to_bytes(4, "little")) for size in _SIZES)
 # Enough of how each begins that a text which only begins alike is none.
-_XZ = re.compile(rb"\xfd7zXZ\0")
+_XZ = lazy_pattern(rb"\xfd7zXZ\0")
 _PACKED: tuple[tuple[re.Pattern[bytes], Callable[..., Any]], ...] = (
-    (re.compile(rb"\x1f\x8b\x08"), gzip.open),
-    (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), bz2.open),
+    (lazy_pattern(rb"\x1f\x8b\x08"), gzip.open),
+    (lazy_pattern(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), bz2.open),
     (_XZ, lzma.open),
     # The older format of xz: how it was packed, how large its dictionary is, and how much it unpacks to.
-    (re.compile(rb"[\0-\xe0](?:%b)(?:\xff{8}|[\0-\xff]{4}[\0-\x3f]\0{3})\0" % _DICTIONARIES), lzma.open),
+    (lazy_pattern(rb"[\0-\xe0](?:%b)(?:\xff{8}|[\0-\xff]{4}[\0-\x3f]\0{3})\0" % _DICTIONARIES), lzma.open),
 )  # fmt: skip
 # xz may have these between what it packed, and what follows them is not unpacked here.
-_PADDED_XZ = re.compile(rb"YZ(?:\0{4})+\xfd7zXZ\0")
+_PADDED_XZ = lazy_pattern(rb"YZ(?:\0{4})+\xfd7zXZ\0")
 # Python has nothing that reads these.
 _UNREADABLE = {b"7z\xbc\xaf'\x1c": "7z", b"Rar!\x1a\x07": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard"}
 _TAR_AT, _TAR, _ZIP = 257, b"ustar", b"PK\3\4"

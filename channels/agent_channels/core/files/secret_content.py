@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from agent_channels.core.log import holds_registered, holds_token
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.secret_shapes import find_secrets, mask_shapes
 
 __all__ = ["OVERLAP", "PART", "masked_text", "secret_content", "secret_in_parts"]
@@ -16,9 +16,9 @@ PART, OVERLAP = 1024 * 1024, 1024
 # A file with one of these is a key, though only its beginning may be there.
 # The first text is looked for before the pattern, because it costs far less.
 _KEYS = {
-    "a private key": (b"PRIVATE KEY", re.compile(rb"-----BEGIN (?:[A-Z0-9 ]{1,30} )?PRIVATE KEY(?: BLOCK)?-----")),
-    "a PuTTY key": (b"PuTTY-User-Key-File-", re.compile(rb"(?<![A-Za-z0-9])PuTTY-User-Key-File-\d")),
-    "an age key": (b"AGE-SECRET-KEY-1", re.compile(rb"(?<![A-Za-z0-9])AGE-SECRET-KEY-1[A-Z0-9]")),
+    "a private key": (b"PRIVATE KEY", lazy_pattern(rb"-----BEGIN (?:[A-Z0-9 ]{1,30} )?PRIVATE KEY(?: BLOCK)?-----")),
+    "a PuTTY key": (b"PuTTY-User-Key-File-", lazy_pattern(rb"(?<![A-Za-z0-9])PuTTY-User-Key-File-\d")),
+    "an age key": (b"AGE-SECRET-KEY-1", lazy_pattern(rb"(?<![A-Za-z0-9])AGE-SECRET-KEY-1[A-Z0-9]")),
 }
 # In a text they are masked; a file that cannot be masked may be sent with them: they are names, or in every document.
 _LET_THROUGH = frozenset({"a password in an address", "a signed token", "an AWS key id"})

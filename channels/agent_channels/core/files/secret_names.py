@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase, translate
 from functools import cache
 from pathlib import PurePath
 
+from agent_channels.core.patterns import lazy_pattern
+
 __all__ = ["FILES", "FOLDERS", "secret_name"]
 
 # Folders of which nothing is sent, wherever they are: a name, or the end of a path.
@@ -542,11 +544,11 @@ FILES = [
     "state.vscdb",
 ]
 
-_COPY = re.compile(
+_COPY = lazy_pattern(
     r"(?:~|\.(?:bak|backup|old|orig|save|saved|copy|swp|swo|tmp|dist|disabled|\d{1,8}|gz|bz2|xz|zst|zip|7z|tar|tgz))+$"
 )
 # Keys of SSH have any name after this, and no ending.
-_SSH_KEY = re.compile(r"id_[\w@-]+(?:\.pub)?")
+_SSH_KEY = lazy_pattern(r"id_[\w@-]+(?:\.pub)?")
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import secrets
 import stat
 import tempfile
@@ -20,6 +19,7 @@ from agent_channels.core.contract.outgoing import OpenFile
 from agent_channels.core.errors import Refused
 from agent_channels.core.files.secret_content import PART, masked_text, secret_in_parts
 from agent_channels.core.files.secret_names import secret_name
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.paths import expand_home, project_dir
 from agent_channels.core.settings.private_files import ensure_private_dir
 from agent_channels.core.settings.state_folder import require_own_file
@@ -27,7 +27,7 @@ from agent_channels.core.text.sanitize import label
 
 __all__ = ["Files", "NotSearched", "open_file"]
 
-_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+_SUFFIX = lazy_pattern(r"\.[A-Za-z0-9]{1,8}")
 _SUFFIX_BY_MIME = {
     "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "audio/ogg": ".ogg", "video/mp4": ".mp4",
 }  # fmt: skip

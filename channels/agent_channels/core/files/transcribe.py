@@ -7,7 +7,6 @@ may mishear, so a transcript is marked as one and never answers a question.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import signal
 import sys
@@ -21,6 +20,7 @@ from anyio.abc import ByteReceiveStream, Process
 
 from agent_channels.core.errors import Refused, Unavailable
 from agent_channels.core.i18n.sentences import joined, sentence
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.sanitize import scrub
 
 __all__ = ["Transcriber"]
@@ -34,7 +34,7 @@ BYTES_EACH, OUTPUT_MORE = 4, 16 * 1024
 # What makes the local model say when each of its sentences begins.
 TIMES = "times"
 REASON_MAX = 150
-_WITHHELD = re.compile(
+_WITHHELD = lazy_pattern(
     r".*_(?:BOT|APP)_TOKEN$|(CLAUDE|ANTHROPIC|CHANNELS|CODEX|GEMINI)_|PYTHON(PATH|HOME|STARTUP|USERBASE)$"
 )
 

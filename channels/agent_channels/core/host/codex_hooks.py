@@ -9,6 +9,7 @@ from typing import Any
 
 from agent_channels.core.host.hook_call import TIMEOUT_S, HookCall
 from agent_channels.core.host.protocol import HOOK_TOOL
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = ["EVENTS", "answer_for", "call_of", "hook_entry"]
 
@@ -25,7 +26,7 @@ EVENTS: Mapping[str, Mapping[str, str]] = {
 }
 _OURS = {"PostToolUse": "PostToolBatch"}
 _THEIRS = {ours: theirs for theirs, ours in _OURS.items()}
-_PATCHED = re.compile(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
+_PATCHED = lazy_pattern(r"^\*\*\* (?:Add|Update|Delete) File: (.+)$", re.MULTILINE)
 
 
 def hook_entry(event: str, server: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.hook_call import EVENTS
 from agent_channels.core.host.protocol import HOOK_TOOL
 from agent_channels.core.i18n.sentences import joined, sentence, words_of
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.paths import env_value, expand_home, project_dir
 from agent_channels.core.settings.validation import json_kind
 from agent_channels.core.text.sanitize import label
@@ -46,21 +47,21 @@ __all__ = [
     "turn_hook_servers",
 ]
 
-_HOOK = re.compile(
+_HOOK = lazy_pattern(
     r"\bhook\s+(bell|stop|prompt|session|step|dialog|permission|question|end)(?:\s+--host\s+([a-z]+))?\s*$"
 )
 # The names that the host takes for a server.
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NAME = lazy_pattern(r"[A-Za-z0-9_-]{1,64}")
 MAX_BYTES = 4 * 1024 * 1024
 # What an entry of the host's list may hold: not an address to connect to instead, nor a file of variables.
 _ENTRY = {"type", "command", "args", "env", "timeout", "alwaysLoad", "description", "disabled"}
 # What decides which program runs, for which project, whom it trusts, where it connects and from where files are sent.
-_STEERS = re.compile(
+_STEERS = lazy_pattern(
     r"CLAUDE_PROJECT_DIR|HOME|PATH|TMPDIR|TEMP|TMP|(CHANNELS|PIP|PYTHON|LD|DYLD|SSL|XDG|PG)\w*|\w+_CA_BUNDLE"
 )
 # Where this user's programs meet; a host that starts its servers with few variables has to be told of them.
 PLACES = ("CHANNELS_DATA_DIR", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")
-_PLUGIN = re.compile(r"agent-channels@[A-Za-z0-9._-]{1,100}")
+_PLUGIN = lazy_pattern(r"agent-channels@[A-Za-z0-9._-]{1,100}")
 HookCommand = tuple[str, str]
 """One of our hooks: its name, and the program that its command starts."""
 

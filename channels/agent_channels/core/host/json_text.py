@@ -7,17 +7,18 @@ import re
 from typing import Any
 
 from agent_channels.core.frozen import frozen
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = ["comments_in", "edited", "without_comments"]
 
 JSON = dict[str, Any]
-_BLANK = re.compile(r"[ \t\r\n]*")
+_BLANK = lazy_pattern(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 # Strings come first, so that what looks like the others within them is none. What does not end goes to the text's end,
 # or a hostile file with a million beginnings would be searched as often.
 _STRING = r'"(?:\\.|[^"\\])*"'
-_COMMENT = re.compile(rf"{_STRING}|(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))", re.DOTALL)
-_LAST_COMMA = re.compile(rf"{_STRING}|(?P<comma>,)(?=\s*[\]}}])", re.DOTALL)
+_COMMENT = lazy_pattern(rf"{_STRING}|(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))", re.DOTALL)
+_LAST_COMMA = lazy_pattern(rf"{_STRING}|(?P<comma>,)(?=\s*[\]}}])", re.DOTALL)
 
 
 def without_comments(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Self
 from agent_channels.core.errors import Refused
 from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.messages import translate
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.sanitize import content, label
 
 __all__ = ["ROUNDS", "ROUNDS_MAX", "WORD", "LoopSpec", "WrongLoop"]
@@ -20,9 +21,9 @@ PROMPT_MAX = 4_000
 _QUOTES = str.maketrans("“”„‟«»「」", '""""""""')
 _VALUE = r'(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+))'
 _OPTION = rf"(?:--|—|–)(?P<name>max|until)(?:=|\s+){_VALUE}"
-_FIRST = re.compile(rf"{_OPTION}(?:\s+|$)", re.IGNORECASE)
-_LAST = re.compile(rf"(?:^|\s+){_OPTION}$", re.IGNORECASE)
-_LEFT = re.compile(r"(?<!\S)(?:--|—|–)(max|until)(?![\w-])", re.IGNORECASE)
+_FIRST = lazy_pattern(rf"{_OPTION}(?:\s+|$)", re.IGNORECASE)
+_LAST = lazy_pattern(rf"(?:^|\s+){_OPTION}$", re.IGNORECASE)
+_LEFT = lazy_pattern(r"(?<!\S)(?:--|—|–)(max|until)(?![\w-])", re.IGNORECASE)
 
 
 class WrongLoop(Refused):

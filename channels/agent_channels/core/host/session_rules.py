@@ -8,9 +8,10 @@ Measured on Claude Code 2.1.328: a rule that is a whole command lets exactly tha
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path, PurePath
 from typing import Any
+
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = ["EDIT_TOOLS", "Rule", "permission_update", "session_rules"]
 
@@ -19,9 +20,9 @@ EDIT_TOOLS = {"Edit": "file_path", "MultiEdit": "file_path", "Write": "file_path
 Rule = dict[str, str]
 # In a rule a star stands for anything. Of pipes, files that are written to and commands in the background, the host
 # checks each part on its own, so a rule for the whole command does not hold.
-_NOT_ONE_COMMAND = re.compile(r"[*|<>\x00]|(?<!&)&(?!&)|^\s|\s$")
+_NOT_ONE_COMMAND = lazy_pattern(r"[*|<>\x00]|(?<!&)&(?!&)|^\s|\s$")
 # Rules for files are patterns as in .gitignore.
-_PATTERN = re.compile(r"[*?\[\]{}\\\x00-\x1f]|\s$")
+_PATTERN = lazy_pattern(r"[*?\[\]{}\\\x00-\x1f]|\s$")
 
 
 def session_rules(tool: str, tool_input: object, suggestions: object, folder: Path) -> list[Rule]:

@@ -17,6 +17,7 @@ import agent_channels
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.config_files import config_dir
 from agent_channels.core.i18n.sentences import joined, sentence
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.program import is_on_path, own_script
 from agent_channels.core.settings.paths import project_dir
 from agent_channels.core.settings.private_files import write_atomically
@@ -26,11 +27,11 @@ __all__ = ["Scope", "add_skills", "copies", "shipped_skills", "skills_folder"]
 Scope = Literal["project", "user"]
 COMMON = ("loop", "yt2pdf")
 MAX_BYTES = 256 * 1024
-_MARK = re.compile(
+_MARK = lazy_pattern(
     r"\n<!-- A copy by `channels setup`; `channels uninstall` removes it\. sha256 ([0-9a-f]{64}) -->\n\Z"
 )
 # How the plugin, or a clone, starts this program: a copy knows how.
-_OTHERWISE = re.compile(r"\nIf `channels` is not on the PATH,.*?\n```\n.*?\n```\n", re.DOTALL)
+_OTHERWISE = lazy_pattern(r"\nIf `channels` is not on the PATH,.*?\n```\n.*?\n```\n", re.DOTALL)
 
 
 def skills_folder(scope: Scope, environ: Mapping[str, str]) -> Path:

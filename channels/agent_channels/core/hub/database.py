@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
@@ -18,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from agent_channels.core.errors import HubRefused
 from agent_channels.core.hub.address import HubAddress
 from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = [
     "ALWAYS",
@@ -47,7 +47,7 @@ Migrations = Sequence[Sequence[str]]
 
 # How long a transaction may take before the database counts as unreachable: the lease outlives it.
 ANSWER_WITHIN_S = 5.0
-DIGEST = re.compile(r"\{digest:([^}]*)\}")
+DIGEST = lazy_pattern(r"\{digest:([^}]*)\}")
 
 
 class HubReading(Protocol):

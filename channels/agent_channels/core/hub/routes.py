@@ -29,6 +29,7 @@ from agent_channels.core.contract.messages import (
 )
 from agent_channels.core.frozen import frozen
 from agent_channels.core.hub.members import MemberGroup, ProjectMember
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = [
     "COMMANDS",
@@ -58,10 +59,10 @@ RouteKind = Literal["thread", "chat", "person", "default"]
 TargetKind = Literal["message", "tap", "draft", "migration", "membership", "joined", "thread", "nothing"]
 
 # What an invitation holds that names its project, alone or behind /start.
-_INVITATION = re.compile(r"(?:/start(?:@\w+)?\s+)?([a-z]{8})-\w{12}", re.ASCII | re.IGNORECASE)
+_INVITATION = lazy_pattern(r"(?:/start(?:@\w+)?\s+)?([a-z]{8})-\w{12}", re.ASCII | re.IGNORECASE)
 
 # Panels of a project with a hub have ids that begin with its own.
-_DRAWN_BY = re.compile(r"([a-z]{8})[\w-]{14}\.", re.ASCII)
+_DRAWN_BY = lazy_pattern(r"([a-z]{8})[\w-]{14}\.", re.ASCII)
 
 
 def invited_project(text: str) -> str | None:

@@ -7,12 +7,12 @@ each sentence takes the same values in all of them.
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 
 from agent_channels.core.i18n import en
 from agent_channels.core.i18n.sentences import in_language
+from agent_channels.core.patterns import lazy_pattern
 
 __all__ = ["LANGUAGES", "localized", "set_language", "speak_here", "translate", "translate_count"]
 
@@ -24,7 +24,7 @@ _texts: Mapping[str, str] = en.TEXTS
 # That of the task, in a process that works for several bots.
 _here: ContextVar[Mapping[str, str] | None] = ContextVar("texts", default=None)
 # A command in a sentence, not a part of an address.
-_COMMAND = re.compile(r"(?<![\w/:.])/(?=[a-z])")
+_COMMAND = lazy_pattern(r"(?<![\w/:.])/(?=[a-z])")
 
 
 def set_language(code: str, commands: str = "") -> None:

@@ -17,6 +17,7 @@ from agent_channels.core.errors import Refused
 from agent_channels.core.files.storage import Files
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact_tokens
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.sanitize import scrub, strip_escapes
 from agent_channels.core.text.units import length
@@ -40,9 +41,9 @@ AsFile = bool | Literal["auto"]
 
 # A text of this length takes some milliseconds to render; a longer one must not keep everything else waiting.
 RENDER_HERE = 8000
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
-_TAG = re.compile(r"<[^<>]*>")
-_MARK = re.compile(r"\\(.)|[*_~|`]", re.DOTALL)
+_ESCAPED = lazy_pattern(r"\\([!-/:-@\[-`{-~])")
+_TAG = lazy_pattern(r"<[^<>]*>")
+_MARK = lazy_pattern(r"\\(.)|[*_~|`]", re.DOTALL)
 SUMMARY_MAX = 600
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 
 import anyio
 
@@ -16,6 +15,7 @@ from agent_channels.core.host.final_answers import FinalAnswer
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.outbound.sender import Reply, Sender
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.scheduling import Backoff, Wakeups
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Forwarding
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 KEY = "answer-"
 OFFER_TTL_S = 24 * 3600.0
 # What ends a loop is for the loop alone.
-_PROMISE = re.compile(r"<promise>[^<>]{0,200}</promise>")
+_PROMISE = lazy_pattern(r"<promise>[^<>]{0,200}</promise>")
 
 
 class TerminalAnswers:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from agent_channels.core.contract.messages import Message
 from agent_channels.core.frozen import frozen
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.people.pairing import ALPHABET, Applicant, Pairing
 from agent_channels.core.store.audit import Audit
 
@@ -25,7 +26,7 @@ VALID_S = 600.0
 # What was sent in time may be read much later: platforms keep messages for a bot that is away for a day.
 KEEP_S = 86_400.0
 # Where several projects share the bot, the code stands behind the id of the one that invites.
-_CODE = re.compile(rf"(?:/start(?:@\w+)?\s+)?(?:[a-z]{{8}}-)?([{ALPHABET}]{{{LENGTH}}})", re.IGNORECASE)
+_CODE = lazy_pattern(rf"(?:/start(?:@\w+)?\s+)?(?:[a-z]{{8}}-)?([{ALPHABET}]{{{LENGTH}}})", re.IGNORECASE)
 
 
 @frozen

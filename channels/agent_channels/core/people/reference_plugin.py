@@ -8,7 +8,6 @@ token under this channel's own name. approved/: one file per person who has not 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +15,14 @@ from typing import Any
 
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.i18n.sentences import joined, sentence, words_of
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.people.access import Access, Group, Policy
 from agent_channels.core.people.mention_patterns import checked
 from agent_channels.core.settings.validation import json_kind
 
 __all__ = ["ReferenceSetup", "apply", "read"]
 
-_ID = re.compile(r"-?[0-9]{1,20}")
+_ID = lazy_pattern(r"-?[0-9]{1,20}")
 MAX_BYTES = 4 * 1024 * 1024
 _POLICIES: dict[str, Policy] = {"pairing": "pairing", "allowlist": "allowlist", "disabled": "disabled"}
 DELIVERY = ("ackReaction", "replyToMode", "textChunkLimit", "chunkMode")

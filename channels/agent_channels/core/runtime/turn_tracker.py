@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from agent_channels.core.host.turns import Ending, Place, Step, Turn
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.log import redact
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.runtime.turn_notices import TurnNotices
 from agent_channels.core.scheduling import Wakeup
@@ -42,7 +42,7 @@ ALIVE_EVERY_S = 30.0
 LOCKED_MAX_S = 1.0
 # Nothing is worth holding up the exit for longer.
 LEAVING_MAX_S = 0.1
-_DELIVERY_ID = re.compile(r' delivery_id="([^"]{1,100})"')
+_DELIVERY_ID = lazy_pattern(r' delivery_id="([^"]{1,100})"')
 # Messages fetched or pushed reach the agent on their own; by these modes nothing is carried to a busy one.
 _STEERED_MODES = frozenset({"hook", "pull"})
 # A path that is written down, in characters.

@@ -6,7 +6,6 @@ The variables are OpenSSL's, those of requests and curl, and the one in which ho
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.patterns import lazy_pattern
 
 if TYPE_CHECKING:
     import ssl
@@ -26,7 +26,7 @@ _INSTEAD = (("SSL_CERT_FILE", "SSL_CERT_DIR"), ("REQUESTS_CA_BUNDLE",), ("CURL_C
 _ADDED = "NODE_EXTRA_CA_CERTS"
 _ONE_AT_A_TIME = threading.Lock()
 # In such a folder OpenSSL finds a certificate by the hash of its subject.
-_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+_HASHED = lazy_pattern(r"[0-9a-f]{8}\.\d+")
 
 
 def certificate_sources(environ: Mapping[str, str]) -> list[str]:

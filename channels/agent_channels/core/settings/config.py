@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 from agent_channels.core.errors import ConfigError
 from agent_channels.core.i18n.sentences import joined, sentence, words_of
 from agent_channels.core.log import register_secret
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.config_file import parse_config
 from agent_channels.core.settings.declared import (
     Declaration,
@@ -70,7 +70,7 @@ StartMode = Literal["default", "acceptEdits", "plan", "dontAsk"]
 AnySettings = TypeVar("AnySettings", bound="Settings")
 # Old names of settings and their current ones; a file that uses an old name keeps working.
 RENAMED = {"told_after_s": "wait_notice_after_s", "marks": "receipts", "relay": "permission_relay"}
-_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._-]+)*/?")
+_BUCKET = lazy_pattern(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9._-]+)*/?")
 _TEXT = Text()
 
 

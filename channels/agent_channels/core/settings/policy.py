@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.nearest import nearest
 
 __all__ = ["LinedList", "PolicyRule", "fits", "parse_policy", "policy_problems", "unreadable_policy"]
@@ -19,13 +20,13 @@ __all__ = ["LinedList", "PolicyRule", "fits", "parse_policy", "policy_problems",
 Verdict = Literal["allow", "deny", "ask"]
 _KEYS = ("tool", "match", "chat", "project", "then", "approvers", "ttl_s")
 _VERDICTS = ("allow", "deny", "ask")
-_LITERAL = re.compile(r"[\[?]")
+_LITERAL = lazy_pattern(r"[\[?]")
 # The tools that work on a file or folder, and those that work on an address, as most hosts call them, and others.
 _OF_PATHS = frozenset({"Read", "Write", "Edit", "MultiEdit", "NotebookEdit", "NotebookRead", "LS"})
 _OF_ADDRESSES = frozenset({"WebFetch"})
 _KNOWN_TOOLS = _OF_PATHS | _OF_ADDRESSES | {"Bash", "Grep", "Glob", "WebSearch", "Task", "Skill", "TodoWrite"}
 # How no path is written once it is known where it leads.
-_NOT_REAL = re.compile(r"(?:^|/)\./|//|^~/|[^./]/\.\.(?:/|$)")
+_NOT_REAL = lazy_pattern(r"(?:^|/)\./|//|^~/|[^./]/\.\.(?:/|$)")
 APPROVERS_MAX, TTL_MIN_S, TTL_MAX_S = 10, 10.0, 86_400.0
 
 

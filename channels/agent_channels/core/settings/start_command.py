@@ -9,15 +9,17 @@ import re
 import shlex
 from pathlib import Path
 
+from agent_channels.core.patterns import lazy_pattern
+
 __all__ = ["checked_start", "is_claude"]
 
 # How agent hosts call running without asking. Searched for in every word, as a shell or a wrapper may take it in one.
-_BYPASS = re.compile(
+_BYPASS = lazy_pattern(
     r"dangerous|bypass|skip-permissions|yolo|full-auto|yes-always|danger-full-access|trust-all-tools|allow-all-tools"
     r"|no-sandbox",
     re.IGNORECASE,
 )
-_NEVER_ASKS = re.compile(r"""never|.*[=\s]["']?never["']?""", re.IGNORECASE)
+_NEVER_ASKS = lazy_pattern(r"""never|.*[=\s]["']?never["']?""", re.IGNORECASE)
 # It shows the host's channels, and skips no permission.
 _HARMLESS = "--dangerously-load-development-channels"
 # Short for the same, where the word alone would not say it.

@@ -13,7 +13,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import shlex
 import stat
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from agent_channels.core.errors import ConfigError, UntrustedState
 from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.limits import remedy
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.paths import KEY_FILE, data_dir
 from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_private_dir, write_atomically
 
@@ -55,7 +55,7 @@ _FILE = (os.O_NOFOLLOW | os.O_NONBLOCK) if _POSIX else 0
 # What may lie in a folder that counts as empty: it decides nothing.
 _HARMLESS = {".gitignore"}
 # What this program leaves in a state folder, drafts and copies included; and what a file manager does.
-_OUR_NAMES = re.compile(
+_OUR_NAMES = lazy_pattern(
     r"\.(env|key|gitignore)|config\.yaml|files|channel\.db(-wal|-shm|-journal)?|channel\.db\.damaged-[0-9-]+(-wal)?"
     r"|channel\.log(\.[0-9])?|host\.log(\.1)?|(\.env|config\.yaml)\.[0-9a-f]{8}|\.doctor-[0-9a-f]{8}|\.DS_Store"
 )

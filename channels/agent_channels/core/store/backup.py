@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import sqlite3
 import stat
@@ -23,6 +22,7 @@ from typing import IO, Any
 from agent_channels.core.errors import ConfigError, Refused
 from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence, words_of
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.private_files import OWNER_ONLY
 from agent_channels.core.settings.state_folder import TEXT_MAX, StateFolder
 from agent_channels.core.store.database import Store
@@ -34,7 +34,7 @@ DATABASE = "channel.db"
 MANIFEST = "manifest.json"
 FORMAT = 1
 # The longest name of a file that this program makes is far shorter.
-_NAME = re.compile(r"channel\.db|config\.yaml|\.env|files/[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+_NAME = lazy_pattern(r"channel\.db|config\.yaml|\.env|files/[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _TEXTS = {"config.yaml", ".env", MANIFEST}
 # A directory of more entries takes memory before any of them can be refused.
 ENTRIES_MAX = 200_000

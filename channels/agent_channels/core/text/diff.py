@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 
 from agent_channels.core.text.units import Unit, length, truncate
 
@@ -77,6 +76,9 @@ def _hunks(old: list[str], new: list[str], before: int, after: int) -> Iterator[
             ("equal", old_end, len(old), new_end, len(new)),
         ]
         return
+    # Imported here: few servers show a diff.
+    from difflib import SequenceMatcher
+
     yield from SequenceMatcher(None, old, new).get_grouped_opcodes(CONTEXT)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.formatted_text import Dialect, FormattedText, FormattedTextBuilder
 
 __all__ = ["escape", "is_plain", "parse"]
 
 # A text without any of these has no markup.
-_MARKUP = re.compile(r"[\\`*_~|\[<&\t]|://|^[ >#+=\-\d]", re.MULTILINE)
-_LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_MARKUP = lazy_pattern(r"[\\`*_~|\[<&\t]|://|^[ >#+=\-\d]", re.MULTILINE)
+_LINE_BREAK = lazy_pattern("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
 def escape(text: str) -> str:

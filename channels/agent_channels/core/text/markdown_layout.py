@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +9,16 @@ from urllib.parse import urlsplit
 
 from markdown_it.token import Token
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.formatted_text import RULE, Dialect, FormattedText, FormattedTextBuilder, SpanKind
 from agent_channels.core.text.markdown_parser import DETAILS, parser
 from agent_channels.core.text.tables import write_table
 
 __all__ = ["lay_out"]
 
-_LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
-_TASK = re.compile(r"\[([ xX])\]\s+")
-_HOST = re.compile(r"[^\s.@:/]+(?:\.[^\s.@:/]+)+")
+_LANGUAGE = lazy_pattern(r"[\w+#.-]{1,40}")
+_TASK = lazy_pattern(r"\[([ xX])\]\s+")
+_HOST = lazy_pattern(r"[^\s.@:/]+(?:\.[^\s.@:/]+)+")
 # A longer URL would leave no room for words on the platform with the shortest messages.
 LINK_MAX = 800
 # A phone shows some 25 lines of code at once: a block that fills the screen alone hides what is said around it.

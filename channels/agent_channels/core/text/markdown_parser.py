@@ -23,23 +23,25 @@ from markdown_it.rules_inline.image import image
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
+from agent_channels.core.patterns import lazy_pattern
+
 __all__ = ["DETAILS", "parser"]
 
 # The key in the parser's `env` that makes `<details>` a block.
 DETAILS = "details"
 
-_SCHEME = re.compile(r"(https?)$", re.IGNORECASE)
-_URL_REST = re.compile(r"://[^\s<>`，。；：！？（）「」『』【】《》、“”|]{1,2000}")
+_SCHEME = lazy_pattern(r"(https?)$", re.IGNORECASE)
+_URL_REST = lazy_pattern(r"://[^\s<>`，。；：！？（）「」『』【】《》、“”|]{1,2000}")
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
-_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
-_DEFINITION = re.compile(r"\[(?:\\.|[^\[\]\\])+\]:\s*<?(?:https?://|mailto:|tg://|[/#.])", re.IGNORECASE)
-_PIPE = re.compile(r"\\.|\|", re.DOTALL)
-_PIPE_OUTSIDE_CODE = re.compile(r"\\.|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|\|", re.DOTALL)
+_LINE_BREAK = lazy_pattern(r"<br\s*/?>", re.IGNORECASE)
+_DEFINITION = lazy_pattern(r"\[(?:\\.|[^\[\]\\])+\]:\s*<?(?:https?://|mailto:|tg://|[/#.])", re.IGNORECASE)
+_PIPE = lazy_pattern(r"\\.|\|", re.DOTALL)
+_PIPE_OUTSIDE_CODE = lazy_pattern(r"\\.|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|\|", re.DOTALL)
 # Failed attempts to read a link in one paragraph, each of which scans to its end. After so many, brackets are text.
 FAILED_LINKS_MAX = 1000
-_DETAILS_OPEN = re.compile(r"<details(?:\s+open)?\s*>", re.IGNORECASE)
-_DETAILS_TAG = re.compile(r"<(/?)details(?:\s+open)?\s*>", re.IGNORECASE)
-_SUMMARY = re.compile(r"\s*<summary>(.{0,1000}?)</summary>", re.IGNORECASE | re.DOTALL)
+_DETAILS_OPEN = lazy_pattern(r"<details(?:\s+open)?\s*>", re.IGNORECASE)
+_DETAILS_TAG = lazy_pattern(r"<(/?)details(?:\s+open)?\s*>", re.IGNORECASE)
+_SUMMARY = lazy_pattern(r"\s*<summary>(.{0,1000}?)</summary>", re.IGNORECASE | re.DOTALL)
 # Every level, and every <details> without an end, costs a pass over what follows it.
 DETAILS_LEVELS_MAX, FAILED_DETAILS_MAX = 4, 100
 # A word may begin behind one of these, and so may a spoiler.

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.unseen import UNSEEN
 
 __all__ = [
@@ -33,22 +34,22 @@ CAPS = {"name": 256, "file": 512, "quote": 1000, "content": 100_000}
 _FLAG = "\U0001f3f4(?:{})\U000e007f".format(
     "|".join("".join(chr(0xE0000 + ord(letter)) for letter in code) for code in ("gbeng", "gbsct", "gbwls"))
 )
-_FLAG_OR_UNSEEN = re.compile(f"{_FLAG}|[{UNSEEN}]+")
+_FLAG_OR_UNSEEN = lazy_pattern(f"{_FLAG}|[{UNSEEN}]+")
 # Where such a character does change what is drawn, one of a kind is kept: how an emoji is drawn, which form of a
 # Chinese or Mongolian letter or of a mathematical sign is meant, whether two emoji, or two letters of a script with
 # ligatures, are joined.
-_EMOJI_STYLE = re.compile("[\ufe0e\ufe0f]")
-_STYLED = re.compile("[\u2139\u203c\u2049\u3030\u303d]")
-_LETTER_FORM = re.compile("[\u180b-\u180f\ufe00-\ufe02\U000e0100-\U000e01ef]")
-_FORMED = re.compile(
+_EMOJI_STYLE = lazy_pattern("[\ufe0e\ufe0f]")
+_STYLED = lazy_pattern("[\u2139\u203c\u2049\u3030\u303d]")
+_LETTER_FORM = lazy_pattern("[\u180b-\u180f\ufe00-\ufe02\U000e0100-\U000e01ef]")
+_FORMED = lazy_pattern(
     "[\u1820-\u18aa\u2200-\u22ff\u2a00-\u2aff\u2e80-\u2fdf\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-_JOINER = re.compile("[\u200c\u200d]")
-_JOINED = re.compile(
+_JOINER = lazy_pattern("[\u200c\u200d]")
+_JOINED = lazy_pattern(
     "[\u0620-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u18aa\u1a00-\u1bff\ua800-\uabff\ufb50-\ufdcf\ufdf0-\ufdff"
     "\ufe70-\ufefc\U00010a00-\U00011fff\U0001e900-\U0001e95f]"
 )
-_OLD_HANGUL = re.compile("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
+_OLD_HANGUL = lazy_pattern("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]")
 # Rare letter forms come one or two in a text, in names; more of them could spell out a sentence.
 _LETTER_FORMS_MAX = 8
 
@@ -61,9 +62,9 @@ _FRAMES = (
     "ide[-_](?:opened[-_]file|selection|diagnostics)", "new[-_]diagnostics",
 )  # fmt: skip
 # Applied to what `_plain` makes of a text. A capital i is read as an l too.
-_FRAME = re.compile(rf"<[/\\]*(?:{'|'.join(_FRAMES)})".replace("l", "[li]"))
+_FRAME = lazy_pattern(rf"<[/\\]*(?:{'|'.join(_FRAMES)})".replace("l", "[li]"))
 _FRAME_MAX = 40
-_BRACKET = re.compile("[<\u02c2\u1438\u16b2\u226e\u227a\u2329\u2770\u276c\u276e\u27e8\u3008\ufe64\uff1c\U0001d236]")
+_BRACKET = lazy_pattern("[<\u02c2\u1438\u16b2\u226e\u227a\u2329\u2770\u276c\u276e\u27e8\u3008\ufe64\uff1c\U0001d236]")
 # Letters and signs that look like those of the frames' names, beside those that NFKD makes plain.
 _LOOK_ALIKES = str.maketrans(
     {
@@ -103,13 +104,13 @@ _LOOK_ALIKES = str.maketrans(
 # Terminal control sequences (ECMA-48), each with its introducer as ESC and a letter, or as one C1 control: strings such
 # as OSC (a link, a title) up to their terminator, or to the end of the line if it is missing; CSI (colours, cursor
 # moves); all others, which are ESC, intermediates and a final character; and single controls that end no line.
-_ESCAPE_SEQUENCE = re.compile(
+_ESCAPE_SEQUENCE = lazy_pattern(
     "(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
     "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"
     "|\x1b[ -/]*[0-~]?"
     "|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = lazy_pattern("[\ud800-\udfff]")
 
 
 def well_formed(text: str) -> str:
@@ -258,7 +259,7 @@ def _truncate(text: str, cap: int) -> str:
     return cut + "…"
 
 
-_ESCAPE = re.compile(
+_ESCAPE = lazy_pattern(
     rb"\\(?:u(?P<high>d[89ab][0-9a-f]{2})(?P<low>\\ud[c-f][0-9a-f]{2})?|u(?P<lone>d[c-f][0-9a-f]{2})|.)",
     re.IGNORECASE | re.DOTALL,
 )

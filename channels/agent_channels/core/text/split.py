@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.text.formatted_text import FormattedText, Span
 from agent_channels.core.text.units import graphemes
 
@@ -25,7 +26,7 @@ PARAGRAPH, LINE, CODE_BLOCK, CODE_LINE, SENTENCE, WORD, HEADING = 60, 50, 40, 30
 # The longest part that fits is searched by proportion this often, then by bisection; a part this full ends the search.
 GUESSES = 4
 FULL = 0.98
-_BOUNDARY = re.compile(
+_BOUNDARY = lazy_pattern(
     r"(?P<paragraph>\n[^\S\n]*\n\s*)|(?P<line>\n)|(?P<sentence>[.!?…][)\]\"'”’»]*[^\S\n]+|[。！？][」』”’）]*)|(?P<word>[^\S\n]+)"
 )
 

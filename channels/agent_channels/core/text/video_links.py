@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qs, urlsplit
 
+from agent_channels.core.patterns import lazy_pattern
+
 __all__ = ["find_video", "is_video_id", "link_to", "link_video"]
 
-_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_ID = lazy_pattern(r"[A-Za-z0-9_-]{11}")
 _SITES = {"youtube.com", "youtube-nocookie.com"}
-_SUBDOMAIN = re.compile(r"^(?:www|m|music)\.")
+_SUBDOMAIN = lazy_pattern(r"^(?:www|m|music)\.")
 _FOLDERS = {"shorts", "live", "embed", "v"}
-_LINK = re.compile(
+_LINK = lazy_pattern(
     r"(?<![\w@./-])(?:https?://)?(?:[a-z]+\.)?(?:youtu\.be|youtube(?:-nocookie)?\.com)/[^\s<>\"'`|]+", re.IGNORECASE
 )
 # A text with more links than this is not a person's wish about one of them.

@@ -15,6 +15,7 @@ from agent_channels.core.errors import ConfigError
 from agent_channels.core.host.agents.agent_host import AgentHost, HostFile, HostLimits
 from agent_channels.core.host.agents.json_files import is_our_command, server_entry, starts_here
 from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.settings.paths import env_value, expand_home
 
@@ -22,7 +23,7 @@ __all__ = ["HOST"]
 
 JSON = dict[str, Any]
 KEY = "mcpServers"
-_ITEM = re.compile(r"( *)- ")
+_ITEM = lazy_pattern(r"( *)- ")
 
 
 def _files(environments: Sequence[Environment]) -> list[HostFile]:

@@ -18,15 +18,16 @@ from agent_channels.core.host.agents.agent_host import HostFile
 from agent_channels.core.host.agents.json_files import command_words, is_our_command, starts_here
 from agent_channels.core.host.hook_lists import runs_ours
 from agent_channels.core.i18n.sentences import sentence
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.config import Environment
 
 __all__ = ["toml_hooks", "toml_servers"]
 
 HOOKS = "hooks"
-_HEADER = re.compile(r"[ \t]*\[")
+_HEADER = lazy_pattern(r"[ \t]*\[")
 _LONG = ('"""', "'''")
 # Strings and comments; what looks like a table within one that goes on for lines is none.
-_STRING = re.compile(r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL)
+_STRING = lazy_pattern(r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL)
 Table = dict[str, Any]
 
 
