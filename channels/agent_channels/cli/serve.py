@@ -45,6 +45,9 @@ def serve(name: str) -> NoReturn:
     with contextlib.redirect_stdout(sys.stderr):
         row = channel(name)
         handshake.list_tools_with(row.formats)
+        from agent_channels.core.settings.certificates import read_ahead
+
+        read_ahead()
         from agent_channels.core.server.app import run as serve_channel
 
     gc.enable()

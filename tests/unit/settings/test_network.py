@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.settings.certificates import certificate_sources, tls_context
+from agent_channels.core.settings.certificates import certificate_sources, read_ahead, tls_context
 from agent_channels.core.settings.config import Environment, load
 from agent_channels.core.settings.network import env_proxy, proxy_url, shown_url
 from agent_channels.registry import CHANNELS, channel
@@ -172,6 +172,20 @@ def test_a_log_of_keys_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"SSLKEYLOGFILE is .* cannot be written .* unset SSLKEYLOGFILE"):
         row.connect(env, load(row.settings, env), "123456:" + "x" * 35)
     assert tls_context({"SSLKEYLOGFILE": str(tmp_path / "keys")})
+
+
+def test_certificates_are_read_ahead_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one connection; a fault is not kept, since it may be fixed by then."""
+    monkeypatch.delenv("NODE_EXTRA_CA_CERTS", raising=False)
+    read_ahead()
+    assert tls_context().get_ca_certs()
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", "/nonexistent")
+    read_ahead()
+    with pytest.raises(ConfigError, match="NODE_EXTRA_CA_CERTS"):
+        tls_context()
+    read_ahead()
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", certifi.where())
+    assert tls_context().get_ca_certs()
 
 
 def test_connecting_reads_no_certificates_but_those_that_count() -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from agent_channels.core.patterns import lazy_pattern
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["certificate_sources", "no_system_certificates", "refuse_unusable_key_log", "tls_context"]
+__all__ = ["certificate_sources", "no_system_certificates", "read_ahead", "refuse_unusable_key_log", "tls_context"]
 
 # Instead of certifi's, the first of these groups of which something is set.
 _INSTEAD = (("SSL_CERT_FILE", "SSL_CERT_DIR"), ("REQUESTS_CA_BUNDLE",), ("CURL_CA_BUNDLE",))
@@ -27,6 +28,8 @@ _ADDED = "NODE_EXTRA_CA_CERTS"
 _ONE_AT_A_TIME = threading.Lock()
 # In such a folder OpenSSL finds a certificate by the hash of its subject.
 _HASHED = lazy_pattern(r"[0-9a-f]{8}\.\d+")
+# What was read ahead is used for so long: the files may change.
+_FRESH_S = 10.0
 
 
 def certificate_sources(environ: Mapping[str, str]) -> list[str]:
@@ -35,18 +38,51 @@ def certificate_sources(environ: Mapping[str, str]) -> list[str]:
     return [*instead, *([_ADDED] if environ.get(_ADDED) else [])]
 
 
+class _Ahead(threading.Thread):
+    """Reads the certificates while other modules are imported: OpenSSL takes 40 ms, and does not hold Python up."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True, name="certificates")
+        self._begun = time.monotonic()
+        self._made: ssl.SSLContext | None = None
+
+    def run(self) -> None:
+        # Whoever asks for the context then meets the same fault.
+        with suppress(Exception):
+            self._made = _make_context(os.environ)
+
+    def result(self) -> ssl.SSLContext | None:
+        """Return the context, waiting for it; None if there is none, or it is not fresh."""
+        self.join()
+        return self._made if time.monotonic() - self._begun < _FRESH_S else None
+
+
+_ahead: list[_Ahead] = []
+
+
+def read_ahead() -> None:
+    """Begin to make the context that the next `tls_context()` returns."""
+    _ahead.append(_Ahead())
+    _ahead[-1].start()
+
+
 def tls_context(environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
     """Return a context for connections to a platform. Raises `ConfigError` naming a variable that cannot be obeyed.
 
     Without such a variable it is not the system's certificates that count: builds of Python and slim containers exist
     that find none.
     """
+    if environ is not None:
+        return _make_context(environ)
+    return (_ahead.pop().result() if _ahead else None) or _make_context(os.environ)
+
+
+def _make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
     # Imported here: every command reads which variables there are.
     import ssl
 
     import certifi
 
-    environ = os.environ if environ is None else environ
     refuse_unusable_key_log(environ)
     sources = certificate_sources(environ)
     # The one that the library calls default would also trust what the system trusts.
