@@ -12,7 +12,9 @@ import hashlib
 import json
 import os
 import socket
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -93,14 +95,14 @@ class ReaderLock:
 
         `named`: whom the note names as its holder, instead of this process's project.
         """
-        from filelock import FileLock
-
+        # While it is held.
+        self._unlock: Callable[[], object] | None = None
         name = f"{channel}-{bot_id}-{_short_name(state_dir)}" if shared else f"{channel}-{bot_id}"
         base = (folder or runtime_dir()) / name
         self._project_lock = (
             None if shared else partial(ReaderLock, channel, bot_id, state_dir, shared=True, folder=folder)
         )
-        self._lock = FileLock(f"{base}.lock", timeout=0, mode=0o600, thread_local=False)
+        self._path = base.with_name(f"{name}.lock")
         self._note = base.with_suffix(".json")
         self._last = base.with_suffix(".last")
         self._state_dir, self._named = state_dir, named
@@ -108,12 +110,12 @@ class ReaderLock:
     @property
     def held(self) -> bool:
         """Whether this process holds the lock."""
-        return bool(self._lock.is_locked)
+        return self._unlock is not None
 
     @property
     def was_made(self) -> bool:
         """Whether any process ever took it."""
-        return Path(self._lock.lock_file).exists()
+        return self._path.exists()
 
     def claim(self) -> bool:
         """Take the lock if it is free; return True if this process holds it now.
@@ -149,7 +151,7 @@ class ReaderLock:
         if self.held:
             with contextlib.suppress(OSError):
                 self._note.unlink(missing_ok=True)
-            self._lock.release()
+            self._give_back()
 
     def holder(self) -> LockHolder | None:
         """Return who holds the lock; None if it is free. Raises `ConfigError` if there can be no lock.
@@ -174,17 +176,21 @@ class ReaderLock:
         # The kernel only answers by giving the lock; it is given back at once.
         if not self._acquire():
             return False
-        self._lock.release()
+        self._give_back()
         return True
 
-    def _acquire(self) -> bool:
-        from filelock import Timeout
+    def _give_back(self) -> None:
+        unlock, self._unlock = self._unlock, None
+        if unlock is not None:
+            unlock()
 
-        path = Path(self._lock.lock_file)
+    # A task that is cancelled while it waits for more than the lock drops it like this.
+    __del__ = _give_back
+
+    def _acquire(self) -> bool:
+        path = self._path
         try:
-            self._lock.acquire()
-        except Timeout:
-            return False
+            self._unlock = _lock(path)
         except (OSError, NotImplementedError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             if getattr(error, "errno", None) in OF_THE_FILE:
@@ -202,4 +208,41 @@ class ReaderLock:
                     refusal=lock_refusal(path, reason),
                 )
             ) from error
-        return True
+        return self.held
+
+
+def _lock(path: Path) -> Callable[[], object] | None:
+    """Lock a file; return what unlocks it, None if it is locked already. Raises `OSError` or `NotImplementedError`."""
+    if sys.platform == "win32":
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(str(path), timeout=0, mode=0o600, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            return None
+        return lock.release
+    # That library, which does the same here, would take a twentieth of a server's start.
+    import fcntl
+
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in {errno.EACCES, errno.EAGAIN}:
+                return None
+            raise
+        if os.fstat(descriptor).st_nlink:
+            return partial(_unlock, descriptor)
+        # It was removed meanwhile, and others lock the one in its place.
+        os.close(descriptor)
+
+
+def _unlock(descriptor: int) -> None:
+    import fcntl
+
+    # A program that was started meanwhile may have the descriptor too.
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
