@@ -118,9 +118,14 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
+def _is_plain(text: str) -> bool:
+    """Return True only for ASCII without controls but tabs and line feeds: a cheap test, which most texts pass."""
+    return text.isascii() and text.replace("\n", "").replace("\t", "").isprintable()
+
+
 def strip_escapes(text: str) -> str:
     """Return `text` without the controls of terminals, but with white space: of a link the words stay."""
-    return text if text.isascii() and text.isprintable() else _ESCAPE_SEQUENCE.sub("", text)
+    return text if _is_plain(text) else _ESCAPE_SEQUENCE.sub("", text)
 
 
 def scrub(text: str) -> str:
@@ -128,9 +133,9 @@ def scrub(text: str) -> str:
 
     Emoji, flags and letters that need such a character stay whole.
     """
-    text = strip_escapes(well_formed(text)).replace("\r\n", "\n").replace("\r", "\n")
-    if text.isascii() and text.isprintable():
+    if _is_plain(text):
         return text
+    text = strip_escapes(well_formed(text)).replace("\r\n", "\n").replace("\r", "\n")
     letter_forms = len(_LETTER_FORM.findall(text)) <= _LETTER_FORMS_MAX
     return _FLAG_OR_UNSEEN.sub(lambda found: _seen(found, letter_forms=letter_forms), text)
 
