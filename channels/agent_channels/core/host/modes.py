@@ -132,8 +132,11 @@ class Modes:
         known = self._cached_session()
         return known is not None and name in known.hooks
 
-    def acted(self, modes: Iterable[str]) -> None:
-        """Prove the modes that carried what the agent has or answers; called before an answer is counted."""
+    def acted(self, modes: Iterable[str]) -> bool:
+        """Prove the modes that carried what the agent has or answers; called before an answer is counted.
+
+        Returns True if that changed what is known of a mode: another one may be in force.
+        """
         changed = False
         for mode in modes:
             if self._failed.pop(mode, None) is not None:
@@ -147,6 +150,7 @@ class Modes:
             self.socket.mark_agent_active()
         if changed:
             self.publish()
+        return changed
 
     def fail(self, mode: str, why: str) -> None:
         """Give a mode up for this session."""

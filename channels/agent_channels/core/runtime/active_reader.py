@@ -196,13 +196,13 @@ class ActiveReader:
     def before_answer(self, modes: Iterable[str]) -> None:
         """Record what went through before an answer is counted; `modes` carried what it answers."""
         self.delivery.record_through()
-        self._context.modes.acted(modes)
+        if self._context.modes.acted(modes):
+            # What another mode held back may go now.
+            self._context.wakeups.ready.set()
 
     def after_answer(self, chat_id: str) -> None:
         """Stop what shows that a chat waits for the agent."""
         self._typing.stop(chat_id)
-        # What was held back while too much was unanswered may go now.
-        self._context.wakeups.ready.set()
         if waiting := self._receipts.take_waiting(chat_id):
             self._group.start_soon(self._receipts.restore, chat_id, waiting)
 
