@@ -78,7 +78,9 @@ class Outbox:
             for number, message_id in zip_longest(numbers, ids[: len(numbers)]):
                 shipment.parts[number] = (state, message_id)
                 db.execute(
-                    "INSERT OR REPLACE INTO outbox_parts VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO outbox_parts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (outbox_id, part) DO UPDATE "
+                    "SET state = excluded.state, message_id = excluded.message_id, error = excluded.error, "
+                    "at = excluded.at",
                     (shipment.id, number, state, message_id, error, now),
                 )
 
