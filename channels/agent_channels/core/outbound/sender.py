@@ -149,10 +149,10 @@ class Sender:
         `PlatformError` if a part was not sent: the error names the ids of the parts that were and how to continue.
         """
         report = SendReport()
-        reply = self._allowed(replace(reply, text=sayable(reply.text)), report)
-        if MASK in reply.text:
+        reply, text = self._allowed(reply, report), sayable(reply.text)
+        if MASK in text:
             report.notes.append(f"the token of a bot is never sent; the text shows {MASK} instead")
-        cleared = await self._secrets.clear(reply.text, reply.chat_id, reply.grid, report.notes)
+        cleared = await self._secrets.clear(text, reply.chat_id, reply.grid, report.notes)
         unsearched = await self._clear_files(reply, report)
         with sending_as_it_is() if cleared.as_it_is else nullcontext():
             return await self._reply(
