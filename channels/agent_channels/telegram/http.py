@@ -13,6 +13,7 @@ import socket
 import ssl
 import stat
 from collections.abc import AsyncGenerator, Mapping
+from functools import lru_cache
 from typing import Any, BinaryIO, Literal
 
 import aiohttp
@@ -136,10 +137,7 @@ class BotApi:
         """
         parameters = {name: value for name, value in given.items() if value is not None}
         read_s = self._read_timeout_s if within_s is None else within_s
-        options: dict[str, Any] = {
-            "timeout": aiohttp.ClientTimeout(connect=POOL_S, sock_connect=CONNECT_S, sock_read=read_s),
-            "allow_redirects": False,
-        }
+        options: dict[str, Any] = {"timeout": _timeout(read_s), "allow_redirects": False}
         # Nothing in it is to be quoted again.
         address = URL(f"{self._base}/{method}", encoded=True)
         session = self.session
@@ -198,6 +196,12 @@ class Server:
             else:
                 self._sends_privately = False
         return self._sends_privately and "messages for one person" not in self.lacking
+
+
+# Of the few lengths that there are.
+@lru_cache(maxsize=8)
+def _timeout(read_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(connect=POOL_S, sock_connect=CONNECT_S, sock_read=read_s)
 
 
 def _form(parameters: Mapping[str, Any], files: Mapping[str, Upload]) -> aiohttp.FormData:
