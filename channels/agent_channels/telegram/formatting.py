@@ -192,7 +192,7 @@ def unfolds(text: str) -> bool:
 
 def _utf16_offsets(text: str) -> Sequence[int]:
     """Return, for each index into `text` and its end, the offset in UTF-16 units."""
-    if text.isascii():
+    if length(text, "utf16") == len(text):
         return range(len(text) + 1)
     offsets = [0]
     for char in text:

@@ -101,6 +101,8 @@ class FormattedText:
 
     def slice(self, start: int, end: int) -> FormattedText:
         """Return the text from `start` to `end` with its spans; a table that is cut there begins with its header."""
+        if (start, end) == (0, len(self.text)):
+            return self
         spans = [
             Span(kind, max(first - start, 0), min(last, end) - start, value, header)
             for kind, first, last, value, header in self.spans

@@ -18,7 +18,7 @@ def length(text: str, unit: Unit) -> int:
     """Return the length of `text` in the platform's unit."""
     if unit == "codepoint" or text.isascii():
         return len(text)
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def truncate(text: str, limit: int, unit: Unit) -> str:
