@@ -350,10 +350,10 @@ class Store:
     async def sync(self) -> None:
         """Return once every commit so far is on disk. Raises `StoreError` if the disk does not take it."""
         # Imported here: hooks share this file and never get here.
-        import anyio.to_thread
+        import asyncio
 
         try:
-            await anyio.to_thread.run_sync(self._to_disk)
+            await asyncio.get_running_loop().run_in_executor(None, self._to_disk)
         except OSError as error:
             raise as_store_error(self.path, error) or error from error
 
@@ -430,8 +430,10 @@ def _turn_wal_on(db: sqlite3.Connection) -> None:
 def _fsync(path: Path) -> None:
     # Commits live in the WAL until a checkpoint, which syncs by itself. SQLite's locks are on the database file and
     # the -shm file, never on the -wal file, so closing this descriptor drops none of them.
-    wal = path.with_name(path.name + "-wal")
-    descriptor = os.open(wal if wal.exists() else path, os.O_RDWR)
+    try:
+        descriptor = os.open(f"{path}-wal", os.O_RDWR)
+    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDWR)
     try:
         if sys.platform == "darwin":
             import fcntl
