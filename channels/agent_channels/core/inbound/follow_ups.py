@@ -80,4 +80,5 @@ class FollowUps:
             logger.info("a follow-up was refused: %s", redact(str(error)))
         finally:
             self._running -= 1
-            self._changed.set()
+            if self._waiting or self._courtesies:
+                self._changed.set()

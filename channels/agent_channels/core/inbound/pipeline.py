@@ -60,9 +60,6 @@ __all__ = ["Batch", "InboundPipeline", "Unsortable"]
 
 logger = logging.getLogger(__name__)
 BATCH_MAX = 100
-# The host is told before anything else follows, which would slow the push: it takes this many turns of the event loop.
-# Turns are counted, and no event is awaited: a host that does not read must not hold the journal up.
-HAND_OVER_TURNS = 4
 
 
 class Unsortable(Exception):
@@ -237,7 +234,9 @@ class InboundPipeline:
             trace.record()
         self._delivery.hand_over(batch.claimed)
         try:
-            for _ in range(HAND_OVER_TURNS if batch.claimed else 0):
+            if batch.claimed:
+                # The host is told before anything else follows, which would slow the push: it takes one turn of the
+                # event loop. No event is awaited: a host that does not read must not hold the journal up.
                 await anyio.lowlevel.checkpoint()
         finally:
             for follow_up in batch.follow_ups:
