@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import field
 
 import anyio
-import anyio.lowlevel
 
 from agent_channels.core.frozen import frozen
 
@@ -75,7 +75,7 @@ class Wakeup:
     def __init__(self) -> None:
         self._is_set = False
         # Made by who waits: most sets meet nobody, and there are several a message.
-        self._waiting: anyio.Event | None = None
+        self._waiting: asyncio.Event | None = None
 
     def set(self) -> None:
         """Wake the waiter, now or at its next `wait`."""
@@ -87,10 +87,10 @@ class Wakeup:
     async def wait(self) -> None:
         """Return once it was set since the last return."""
         if self._is_set:
-            await anyio.lowlevel.checkpoint()
+            await asyncio.sleep(0)
         else:
             if self._waiting is None:
-                self._waiting = anyio.Event()
+                self._waiting = asyncio.Event()
             await self._waiting.wait()
         self._is_set = False
 
@@ -99,7 +99,7 @@ class Broadcast:
     """Wake everybody who waits at that moment."""
 
     def __init__(self) -> None:
-        self._waiting: anyio.Event | None = None
+        self._waiting: asyncio.Event | None = None
 
     def notify_all(self) -> None:
         """Wake everybody who waits."""
@@ -110,7 +110,7 @@ class Broadcast:
     async def wait(self, timeout_s: float) -> None:
         """Return at the next notification, or after so many seconds."""
         if self._waiting is None:
-            self._waiting = anyio.Event()
+            self._waiting = asyncio.Event()
         with anyio.move_on_after(timeout_s):
             await self._waiting.wait()
 

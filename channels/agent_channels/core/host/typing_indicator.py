@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ DELAY_S = 0.2
 
 @dataclass(slots=True, eq=False)
 class _Running:
-    """One indicator; `until` is a time of the event loop's clock."""
+    """One indicator; `until` is a time of `time.monotonic`."""
 
     until: float
 
@@ -39,7 +40,7 @@ class TypingIndicator:
         """Show it, or show it for the whole time again."""
         if self._cap_s <= 0:
             return
-        until = anyio.current_time() + self._cap_s
+        until = time.monotonic() + self._cap_s
         running = self._running.get((chat_id, thread_id))
         if running is not None:
             running.until = until
@@ -56,7 +57,7 @@ class TypingIndicator:
     async def _show(self, chat_id: str, thread_id: str | None, running: _Running) -> None:
         await anyio.sleep(DELAY_S)
         while self._running.get((chat_id, thread_id)) is running:
-            left = running.until - anyio.current_time()
+            left = running.until - time.monotonic()
             if left <= 0:
                 break
             try:

@@ -6,6 +6,7 @@ Nothing here claims more than is known: a host never says that it showed a messa
 from __future__ import annotations
 
 import logging
+import time
 
 import anyio
 
@@ -39,7 +40,7 @@ class Receipts:
             return []
         written = [m for m in messages if not (m.edited or m.reaction or m.passive)]
         marked = written if len(written) <= EACH_UP_TO else list({m.chat.id: m for m in written}.values())
-        due = anyio.current_time() + DELAY_S
+        due = time.monotonic() + DELAY_S
         return [self._react(m.chat.id, m.message_id, self._emoji[0], not_before=due) for m in marked]
 
     async def show_waiting(self, chat_id: str, message_id: str) -> None:
@@ -66,7 +67,7 @@ class Receipts:
 
     def _react(self, chat_id: str, message_id: str, emoji: str, *, not_before: float = 0) -> FollowUp:
         async def follow_up() -> None:
-            await anyio.sleep_until(not_before)
+            await anyio.sleep(max(0.0, not_before - time.monotonic()))
             await self._reactions.set_receipt(chat_id, message_id, emoji)
 
         return follow_up

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from weakref import WeakValueDictionary
-
-import anyio
 
 from agent_channels.core.contract.adapter import Adapter
 from agent_channels.core.contract.recent import Recent
@@ -22,7 +21,7 @@ class Reactions:
     def __init__(self, adapter: Adapter) -> None:
         self._adapter = adapter
         self._own: Recent[tuple[str, str], None] = Recent(REMEMBERED_MAX)
-        self._locks = WeakValueDictionary[tuple[str, str], anyio.Lock]()
+        self._locks = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
 
     async def set_own(self, chat_id: str, message_id: str, emoji: str) -> None:
         """Set the agent's reaction, or with an empty string remove it; no receipt comes after it."""
@@ -42,5 +41,5 @@ class Reactions:
             if key not in self._own:
                 await self._adapter.react(chat_id, message_id, emoji)
 
-    def _lock(self, key: tuple[str, str]) -> anyio.Lock:
-        return self._locks.setdefault(key, anyio.Lock(fast_acquire=True))
+    def _lock(self, key: tuple[str, str]) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
