@@ -40,4 +40,4 @@ def seen_places(text: str) -> tuple[int, ...] | None:
 
 def _may_hold_unseen(text: str) -> bool:
     others = text.encode("utf-8", "surrogatepass").translate(None, _SEEN_BYTES).decode("utf-8", "surrogatepass")
-    return not others.isprintable() or any(one in others for one in _PRINTABLE)
+    return bool(others) and (not others.isprintable() or any(one in others for one in _PRINTABLE))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from agent_channels.core.contract.messages import Attachment
 from agent_channels.core.frozen import frozen
@@ -86,6 +87,7 @@ NEXT: Mapping[State, frozenset[State]] = {
 }
 
 
+@cache
 def sql_list(*states: State) -> str:
     """Return states as a list for SQL's IN: `('ready', 'offered')`."""
     return f"({', '.join(repr(state.value) for state in states)})"
