@@ -30,7 +30,7 @@ from agent_channels.cli import main as cli
 PACKET = 1 << 17
 SKIPPED = "agent_channels.sandbox"
 # What is imported only once it is needed, by us and by libraries.
-LATE = ("anyio._backends._asyncio", "certifi", "encodings.idna", "filelock", "platformdirs", "yaml")
+LATE = ("anyio._backends._asyncio", "certifi", "encodings.idna", "platformdirs", "yaml")
 
 
 def main(control: socket.socket) -> None:
