@@ -24,6 +24,7 @@ from agent_channels.cli.main import main
 from agent_channels.core.scheduling import Backoff
 from agent_channels.core.server.app import _Server
 from agent_channels.core.server.config_watch import ConfigWatch
+from agent_channels.core.server.protocol import McpConversation
 from agent_channels.core.settings.config import Environment
 from agent_channels.core.store import database
 from agent_channels.registry import channel
@@ -110,7 +111,7 @@ def test_the_server_opens_or_says_why_not(setup: BrokenSetup, pristine: Path, tm
     async def serve() -> None:
         env = Environment(setup.channel)
         row = channel(setup.channel)
-        server = _Server(row, env, ())
+        server = _Server(row, env, McpConversation(setup.channel, "1", "", {}), ())
         with anyio.fail_after(BOUND_S):
             async with anyio.create_task_group() as group:
                 over = anyio.Event()
