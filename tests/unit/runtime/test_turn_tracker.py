@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent_channels.core.host.hand_over import HandedOver
 from agent_channels.core.host.hook_call import HookCall
 from agent_channels.core.host.turns import Turn
 from agent_channels.core.runtime.turn_tracker import TurnTracker
@@ -34,13 +35,19 @@ def others(tmp_path: Path, services: Services) -> Iterator[Services]:
 
 
 @pytest.fixture
-def tracker(services: Services, tmp_path: Path) -> TurnTracker:
+def mode() -> list[str]:
+    """How messages reach the agent; a test changes the first."""
+    return ["hook"]
+
+
+@pytest.fixture
+def tracker(services: Services, tmp_path: Path, mode: list[str]) -> TurnTracker:
     context: Any = SimpleNamespace(
         services=services,
         wakeups=Wakeups(),
         link=SimpleNamespace(session=SESSION, source="telegram"),
         env=SimpleNamespace(environ={"CLAUDE_PROJECT_DIR": str(tmp_path)}),
-        modes=SimpleNamespace(current=lambda: ("hook", ""), refresh=lambda: None, context_max=9_000),
+        modes=SimpleNamespace(current=lambda: (mode[0], ""), refresh=lambda: None, context_max=9_000),
         channel=SimpleNamespace(name="telegram"),
     )
     made = TurnTracker(context)
@@ -62,10 +69,13 @@ def running(services: Services) -> Turn:
     return turn
 
 
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize("by", ["hook", "pull", "push", "wake"])
 def test_a_quiet_step_writes_nothing_and_this_process_knows_it(
-    tracker: TurnTracker, services: Services, others: Services
+    tracker: TurnTracker, services: Services, others: Services, mode: list[str], by: str, *, reads: bool
 ) -> None:
     """After the first, a step asks only whether the store changed; what it adds is known here, elsewhere when saved."""
+    mode[0], tracker.reads = by, reads
     step(tracker)
     asked: list[str] = []
     services.store._db.set_trace_callback(asked.append)
@@ -76,6 +86,22 @@ def test_a_quiet_step_writes_nothing_and_this_process_knows_it(
     assert running(services).detail.recent[-1] == "Bash: make 3"
     tracker.host_left()
     assert [(turn.ending, turn.detail.steps) for turn in others.turns.newest(1)] == [("gone", 3)]
+
+
+@pytest.mark.parametrize("before", [("push", True), ("hook", False)])
+def test_a_quiet_step_looks_again_once_messages_are_handed_over(
+    tracker: TurnTracker, monkeypatch: pytest.MonkeyPatch, mode: list[str], before: tuple[str, bool]
+) -> None:
+    """Another mode is in force, or this process reads the bot now: no statement of the store tells of either."""
+    looked: list[str] = []
+    monkeypatch.setattr(tracker, "_hand_over", lambda: looked.append(mode[0]) or HandedOver())
+    mode[0], tracker.reads = before
+    for number in range(3):
+        step(tracker, number)
+    looked.clear()
+    mode[0], tracker.reads = "hook", True
+    step(tracker, 4)
+    assert looked == ["hook"]
 
 
 @pytest.mark.parametrize("here", [True, False])

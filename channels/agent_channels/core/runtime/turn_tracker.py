@@ -66,9 +66,11 @@ class TurnTracker:
         self._dirty = Wakeup()
         # The turn whose steps are not all written down yet.
         self._unsaved: Turn | None = None
-        # The store's state when the host called, and the one in which `_turn` ran, nobody had asked it to stop, and
-        # nothing waited for the agent; whether it is still so, and the call is only to be counted.
-        self._state, self._quiet_in = (0, 0), (-1, -1)
+        # What decides about a step, as it was when the host called: the store's state, the mode, and `reads`. Where
+        # `_turn` ran, nobody had asked it to stop, and nothing waited for the agent; whether it is still so, and the
+        # call is only to be counted.
+        self._state: tuple[object, ...] = ()
+        self._quiet_in: tuple[object, ...] | None = None
         self._is_quiet = False
         # Whether this session's messages are ours to hand over; set by the runtime that reads the bot.
         self.reads = False
@@ -126,7 +128,7 @@ class TurnTracker:
     def handle(self, call: HookCall) -> Answer:
         """Return the hook's answer for the host, {} for none. Raises `StoreError`."""
         store = self._services.store
-        self._state = store.state()
+        self._state = (*store.state(), self._context.modes.current()[0], self.reads)
         is_step = call.event in _STEPS and not self._is_ours(call.tool)
         self._is_quiet = is_step and self._state == self._quiet_in
         with contextlib.nullcontext() if self._is_quiet else store.waiting_at_most(LOCKED_MAX_S):
@@ -248,13 +250,12 @@ class TurnTracker:
             self._services.loops.worked(self._session)
         if turn is None or turn.stop_at is not None:
             return self._stop(turn, call)
-        # A subagent is not who people write to.
-        if call.agent or self._context.modes.current()[0] not in _STEERED_MODES:
+        if call.agent:
+            # A subagent is not who people write to.
             return {}
-        handed = self._hand_over()
+        handed = self._hand_over() if self._context.modes.current()[0] in _STEERED_MODES else HandedOver()
         if not handed.text:
-            # A process that begins to read the bot has to look again.
-            self._quiet_in = self._state if self.reads else (-1, -1)
+            self._quiet_in = self._state
             return {}
         self._notices.tell_steered(turn, handed.new_places)
         intro = "Messages that came in by chat while you work (answer each with the reply tool):"

@@ -24,8 +24,9 @@ class HookCalls:
 
     def answer(self, given: object) -> str:
         """Return the text of the answer to a call with these arguments."""
+        answer = self._of_codex(given) if _is_codex(given) else self.handle(given)
         # Empty text would be added to the conversation as "hook success".
-        return json.dumps(self._of_codex(given) if _is_codex(given) else self.handle(given))
+        return json.dumps(answer) if answer else "{}"
 
     def handle(self, arguments: object) -> dict[str, Any]:
         """Return the answer to a call with these arguments; {} if there is none, also after any error."""

@@ -30,7 +30,10 @@ class _Pattern:
 
     def sub(self, replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
         """Return the text with each match replaced."""
-        return self.compiled.sub(replacement, text) if any(sign in text for sign in self._signs) else text
+        for sign in self._signs:
+            if sign in text:
+                return self.compiled.sub(replacement, text)
+        return text
 
 
 # The shapes that the services document for their credentials: a fixed prefix and a minimal length. The prefix stays,
