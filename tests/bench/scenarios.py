@@ -202,7 +202,8 @@ async def idle(hosts: Sequence[tuple[Host, Note]]) -> None:
         note("memory idle", last.resident / 1e6)
         note("private memory idle", last.private / 1e6)
         note("processor idle", (last.cpu_s - first.cpu_s) / IDLE_S * 100)
-        note("context switches idle", (last.switches - first.switches) * 60 / IDLE_S)
+        switches = sum(count - first.switches.get(thread, 0) for thread, count in last.switches.items())
+        note("context switches idle", switches * 60 / IDLE_S)
         note("connections", last.connections)
         note("processes", last.processes)
 

@@ -28,10 +28,13 @@ Timed = tuple[float, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Usage:
-    """What the processes of a server took until now, and what they hold: seconds, counts, bytes."""
+    """What the processes of a server took until now, and what they hold: seconds, counts, bytes.
+
+    `switches`: the context switches of each thread that lives, by its id.
+    """
 
     cpu_s: float
-    switches: int
+    switches: dict[str, int]
     written: int
     resident: int
     private: int
@@ -109,7 +112,7 @@ class Host:
         memory = [one.memory_full_info() for one in found]
         return Usage(
             cpu_s=sum(time.clock_gettime(_cpu_clock(one.pid)) for one in found),
-            switches=sum(_switches(one.pid) for one in found),
+            switches={name: count for one in found for name, count in _switches(one.pid).items()},
             written=sum(one.io_counters().write_bytes for one in found),
             resident=sum(one.rss for one in memory),
             private=sum(one.uss for one in memory),
@@ -132,10 +135,15 @@ def _cpu_clock(pid: int) -> int:
     return ~pid << 3 | 2
 
 
-def _switches(pid: int) -> int:
-    """Return the context switches of all threads of a process."""
-    lines = [line for path in Path(f"/proc/{pid}/task").glob("*/status") for line in path.read_text().splitlines()]
-    return sum(int(line.split()[1]) for line in lines if "voluntary_ctxt_switches" in line)
+def _switches(pid: int) -> dict[str, int]:
+    """Return the context switches of each thread of a process."""
+    found = {}
+    for path in Path(f"/proc/{pid}/task").glob("*/status"):
+        with contextlib.suppress(OSError):
+            # It may have ended just now.
+            lines = [line for line in path.read_text().splitlines() if "voluntary_ctxt_switches" in line]
+            found[path.parent.name] = sum(int(line.split()[1]) for line in lines)
+    return found
 
 
 @dataclass(frozen=True)
