@@ -97,6 +97,16 @@ async def test_what_a_line_leads_to_is_raised_and_the_next_line_comes_all_the_sa
     os.close(reading)
 
 
+async def test_the_null_device_ends_at_once() -> None:
+    """No event loop waits for it."""
+    reading = os.open(os.devnull, os.O_RDONLY)
+    found: list[bytes] = []
+    with anyio.fail_after(20):
+        await Source(reading).each(found.append)
+    assert found == []
+    os.close(reading)
+
+
 async def test_reading_that_is_cancelled_leaves_the_rest(tmp_path: Path) -> None:
     """Whoever reads on afterwards has what came meanwhile."""
     reading, writing = pipe(tmp_path)

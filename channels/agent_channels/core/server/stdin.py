@@ -88,11 +88,16 @@ class Source:
 
         if self._take_all(take):
             return
+        try:
+            if self._can_be_awaited:
+                loop.add_reader(self.fd, read)
+        except OSError:
+            # Such as the null device.
+            self._can_be_awaited = False
         if not self._can_be_awaited:
             while not self._take_all(take):
                 await anyio.to_thread.run_sync(self._fill)
             return
-        loop.add_reader(self.fd, read)
         try:
             await ended
         finally:
