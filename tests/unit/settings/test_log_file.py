@@ -113,6 +113,28 @@ def test_processes_do_not_mix_their_lines(folder: Path, bytes_max: int) -> None:
 
 
 @pytest.mark.usefixtures("small")
+def test_a_line_is_written_once_though_another_process_renames_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the writing and the look at how long the file is now, it may be gone from its name."""
+    file = LogFile(folder, "serve")
+    file.write("INFO", "test", "first")
+    status_of, renamed = StateFolder.status_of, []
+
+    def after_another(self: StateFolder, name: str) -> os.stat_result:
+        if not renamed:
+            renamed.append(name)
+            (folder / LOG_NAME).rename(folder / f"{LOG_NAME}.1")
+        return status_of(self, name)
+
+    monkeypatch.setattr(StateFolder, "status_of", after_another)
+    second = "x" * 1000
+    file.write("INFO", "test", second)
+    assert renamed == [LOG_NAME]
+    assert lines(folder) == ["first", second]
+
+
+@pytest.mark.usefixtures("small")
 def test_a_reader_follows_over_rotations(folder: Path) -> None:
     """What is added is read once, however often the file was renamed since; a line that is not ended waits."""
     file = LogFile(folder, "serve")

@@ -132,7 +132,9 @@ def _append(folder: StateFolder, line: bytes) -> None:
             os.fchmod(descriptor, OWNER_ONLY)
         os.write(descriptor, line)
         if info.st_size + len(line) > BYTES_MAX:
-            _rotate(folder, descriptor)
+            # Whatever fails then, such as because another process renamed it just now, the line is there.
+            with contextlib.suppress(OSError):
+                _rotate(folder, descriptor)
     finally:
         os.close(descriptor)
 
