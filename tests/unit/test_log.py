@@ -9,10 +9,9 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic_core import to_json
 
 from agent_channels.core import log
-from agent_channels.core.log import may_contain_secret, redact, redact_tokens, register_secret
+from agent_channels.core.log import redact, redact_tokens, register_secret
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 COLON_TOKENS = st.builds(
@@ -59,7 +58,6 @@ def test_two_tokens_written_together_and_split_ones_are_masked(token: str) -> No
     assert "aB3d" not in redact_tokens(f"see {token}{token} here")
     for unseen in ("\u200b", "\u00ad", "\r", "\x1b[0m"):
         assert redact_tokens(f"see {token[:20]}{unseen}{token[20:]} here") == "see [token] here"
-        assert may_contain_secret(to_json(f"see {token[:20]}{unseen}{token[20:]}").decode())
     register_secret("some thing private")
     assert redact_tokens("is some th\u200bing private?") == "is [token]?"
 
@@ -111,32 +109,6 @@ def test_short_values_are_not_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     register_secret("")
     register_secret("short")
     assert redact("a short sentence") == "a short sentence"
-
-
-# Includes characters that JSON escapes, and letters that match k and s in a case-insensitive regular expression.
-UNUSUAL_CHARACTERS = st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\\n\t\x7f\u212a\u017f:.')
-TOKEN_RUNS = st.text(st.sampled_from(ALPHABET + "\u212a\u017f"), min_size=8)
-UNUSUAL_TEXTS = st.text(UNUSUAL_CHARACTERS, max_size=20)
-
-
-@given(UNUSUAL_TEXTS, COLON_TOKENS | DOTTED_TOKENS | TOKEN_RUNS, UNUSUAL_TEXTS, UNUSUAL_TEXTS)
-def test_the_quick_check_of_a_line_misses_no_secret(before: str, token: str, after: str, secret: str) -> None:
-    """If `redact_tokens` would change a value, `may_contain_secret` is true for the line of JSON that holds it."""
-    log._secrets.clear()
-    register_secret(secret)
-    try:
-        for text in (before + token + after, before + secret + after, before + token.replace(":", "%3a")):
-            if redact_tokens(text) != text:
-                assert may_contain_secret(to_json({"key": [text]}).decode())
-    finally:
-        log._secrets.clear()
-
-
-def test_an_ordinary_line_passes_the_quick_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A typical message has ids, a time, a name and a few words, none of which looks like a secret."""
-    monkeypatch.setattr(log, "_secrets", ["8123456789:" + "AAE5kq2vX9wB3nL7mT0sRz4cYpHdJf6uGo-"])
-    meta = {"chat_id": "1234567890", "ts": "2026-08-01T12:30:45Z", "delivery_id": "8123456789.870000001", "user": "ann"}
-    assert not may_contain_secret(to_json({"params": {"content": "deploy to production?", "meta": meta}}).decode())
 
 
 @pytest.mark.parametrize(

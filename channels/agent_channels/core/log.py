@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import string
 import sys
 
@@ -16,7 +15,6 @@ __all__ = [
     "configure",
     "holds_registered",
     "holds_token",
-    "may_contain_secret",
     "redact",
     "redact_tokens",
     "register_secret",
@@ -28,12 +26,9 @@ MASK = "[token]"
 _TOKEN = lazy_pattern(
     r"(?<!\d)\d{5,}(?:(?::|%3[Aa])[A-Za-z0-9_-]{30,})+|\b[A-Za-z0-9_-]{23,28}(?:\.[A-Za-z0-9_-]{6,7}\.[A-Za-z0-9_-]{27,})+"
 )
-# Every one of these shapes contains such a run.
-_TOKEN_RUN = lazy_pattern(r"[A-Za-z0-9_-]{27}", re.IGNORECASE)
-# Behind a colon, which may be written %3A, or a dot.
+# Every one of these shapes contains a run of 27 such characters behind a colon, which may be written %3A, or a dot.
 _MARKS = classes({"x": string.ascii_letters + string.digits + "_-", ":": ":.%"})
 _RUN = b":" + b"x" * 27
-_JSON_ESCAPED = lazy_pattern(r'["\\\x00-\x1f\x7f]')
 # Longest first, because one secret may be a prefix of another.
 _secrets: list[str] = []
 
@@ -83,18 +78,6 @@ def _may_hold_token(text: str) -> bool:
 def holds_registered(data: bytes) -> bool:
     """Return True if bytes hold a registered secret, in UTF-8 or as Windows programs write text, in UTF-16."""
     return any(secret.encode(code, "replace") in data for secret in _secrets for code in ("utf-8", "utf-16-le"))
-
-
-def may_contain_secret(line: str) -> bool:
-    """Return False only if `redact_tokens` would change none of the strings in this line of JSON.
-
-    A cheap test that spares most lines from being decoded. The line itself must not be redacted: the letter of an
-    escape sequence would count as part of the text behind it.
-    """
-    # What nobody sees may split one, and stands there itself or as JSON writes it.
-    if _TOKEN_RUN.search(line) or any(escape in line for escape in ("\\u", "\\r")) or seen_places(line):
-        return True
-    return any(secret in line or not secret.isascii() or _JSON_ESCAPED.search(secret) for secret in _secrets)
 
 
 class _RedactingFormatter(logging.Formatter):

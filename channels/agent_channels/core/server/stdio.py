@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agent_channels.core.log import may_contain_secret, redact_tokens
+from agent_channels.core.log import redact_tokens
 from agent_channels.core.server.exit import leave
 from agent_channels.core.server.stdout import Stdout
 from agent_channels.core.text.sanitize import well_formed
@@ -43,16 +43,8 @@ class HostWriter:
 
 def to_line(message: dict[str, Any]) -> bytes:
     """Return a message as a line without a lone surrogate, which UTF-8 cannot carry, and without a secret."""
-    line = _dump(message)
-    try:
-        data = line.encode()
-    except UnicodeEncodeError:
-        data = b""
-    # Value by value only if it has to be: that costs more than everything else done to a line.
-    if not data or may_contain_secret(line):
-        cleaned = {name: _clean(message[name]) for name in ("params", "result", "error") if name in message}
-        data = _dump(message | cleaned).encode()
-    return data + b"\n"
+    cleaned = {name: _clean(message[name]) for name in ("params", "result", "error") if name in message}
+    return _dump(message | cleaned).encode() + b"\n"
 
 
 def _clean(value: Any) -> Any:
