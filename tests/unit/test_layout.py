@@ -22,7 +22,7 @@ PLATFORMS = tuple(CHANNELS)
 
 # A room of core may use itself and the rooms before it on this line.
 LINE = (
-    "errors frozen patterns unseen secret_shapes log tracing process program scheduling | text i18n limits | "
+    "errors file_lock frozen patterns unseen secret_shapes log tracing process program scheduling | text i18n limits | "
     "settings | contract store | journal | hub | people files host | buttons | services outbound | inbound | runtime | "
     "doctor | server"
 ).replace("|", "").split()  # fmt: skip

@@ -42,8 +42,6 @@ DIFFERENT = {
 CHECKS = ("os.name", "sys.platform", "hasattr(")
 # Reviewed: what is used with no check around it, and what stands in for it where it is not there.
 REVIEWED = {
-    ("hooks/bell.py", "fcntl"): "a library's lock is taken before, on win32, and the function is left",
-    ("hooks/bell.py", "os.O_CLOEXEC"): "as fcntl there",
     (
         "hooks/event.py",
         "os.kill",
@@ -66,9 +64,9 @@ REVIEWED = {
         "/bin/",
     ): "after /proc: macOS has it; on Windows an OSError, and other signs of the host decide",
     ("core/host/config_files.py", "/etc/"): "chosen by sys.platform: macOS and Windows have rows of their own",
-    ("core/runtime/reader_lock.py", "fcntl"): "sys.platform is asked first: Windows has a library's lock",
-    ("core/runtime/reader_lock.py", "os.O_NOFOLLOW"): "as fcntl there",
-    ("core/runtime/reader_lock.py", "os.O_NONBLOCK"): "as fcntl there",
+    ("core/file_lock.py", "fcntl"): "sys.platform is asked first: Windows has a library's lock",
+    ("core/file_lock.py", "os.O_NOFOLLOW"): "as fcntl there",
+    ("core/file_lock.py", "os.O_NONBLOCK"): "as fcntl there",
     ("core/server/stdin.py", "select.poll"): "asked by the handshake's thread, which is there only with select.poll",
     ("core/server/stdin.py", "select.POLLIN"): "as select.poll there",
     ("core/server/output.py", "select.POLLOUT"): "after select.poll, which is asked for by sys.platform",

@@ -250,7 +250,7 @@ def _leave(args: argparse.Namespace, project: HubProject) -> tuple[str, dict[str
             cursors = await hub.events.cursors()
             again = await hub.members.leave(hub.project, read_on=False)
             if again and not others:
-                # Whoever read the bot until now stored it in between.
+                # The process that read the bot until now stored it in between.
                 kept, again = kept + await _keep(project, hub, services, undecided), 0
         finally:
             lock.release()

@@ -67,7 +67,7 @@ class HubProject:
 
     @property
     def lock(self) -> ReaderLock:
-        """The lock of whoever works for this project of a shared bot."""
+        """The lock of the process that works for this project of a shared bot."""
         return ReaderLock(self.row.name, self.bot_id, self.env.state_dir, shared=True)
 
     def has_session(self) -> bool:

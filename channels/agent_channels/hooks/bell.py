@@ -5,12 +5,12 @@ It lives as long as its host, so it must cost next to nothing while it waits.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import zlib
 from pathlib import Path
 
+from agent_channels.core.file_lock import lock_file
 from agent_channels.core.host.loops import round_text
 from agent_channels.core.settings.paths import env_value, runtime_dir
 from agent_channels.hooks.channel import HookChannel, open_hook_channels
@@ -61,24 +61,12 @@ def run(event: HookEvent) -> int:
 
 def _lock(path: Path) -> bool:
     """Take a lock that this process holds until it ends; return False if another process holds it."""
-    if sys.platform == "win32":
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(str(path), timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            return False
-        _held.append(lock)
-        return True
-    # The library would be a quarter of the memory of a process that waits all day.
-    import fcntl
-
     try:
-        fcntl.flock(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        unlock = lock_file(path)
+    except (OSError, NotImplementedError):
         return False
-    return True
+    _held.append(unlock)
+    return unlock is not None
 
 
 def _should_wake(channel: HookChannel) -> bool:

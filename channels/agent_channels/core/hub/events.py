@@ -100,7 +100,7 @@ class OpenCommand:
 
 @frozen
 class Pending:
-    """What has to be done before the next message goes its way, each oldest first."""
+    """What must be done before the next message is routed, each oldest first."""
 
     commands: Sequence[OpenCommand]
     undecided: Sequence[Waiting]

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from agent_channels.core.errors import ConfigError
+from agent_channels.core.file_lock import lock_file
 from agent_channels.core.frozen import frozen
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.limits import limits_in_force
@@ -190,7 +190,7 @@ class ReaderLock:
     def _acquire(self) -> bool:
         path = self._path
         try:
-            self._unlock = _lock(path)
+            self._unlock = lock_file(path)
         except (OSError, NotImplementedError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             if getattr(error, "errno", None) in OF_THE_FILE:
@@ -209,40 +209,3 @@ class ReaderLock:
                 )
             ) from error
         return self.held
-
-
-def _lock(path: Path) -> Callable[[], object] | None:
-    """Lock a file; return what unlocks it, None if it is locked already. Raises `OSError` or `NotImplementedError`."""
-    if sys.platform == "win32":
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(str(path), timeout=0, mode=0o600, thread_local=False)
-        try:
-            lock.acquire()
-        except Timeout:
-            return None
-        return lock.release
-    # That library, which does the same here, would take a twentieth of a server's start.
-    import fcntl
-
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            if error.errno in {errno.EACCES, errno.EAGAIN}:
-                return None
-            raise
-        if os.fstat(descriptor).st_nlink:
-            return partial(_unlock, descriptor)
-        # It was removed meanwhile, and others lock the one in its place.
-        os.close(descriptor)
-
-
-def _unlock(descriptor: int) -> None:
-    import fcntl
-
-    # A program that was started meanwhile may have the descriptor too.
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)

@@ -47,7 +47,7 @@ class _Ahead(threading.Thread):
         self._made: ssl.SSLContext | None = None
 
     def run(self) -> None:
-        # Whoever asks for the context then meets the same fault.
+        # `tls_context` then makes it itself, and meets the same fault.
         with suppress(Exception):
             self._made = _make_context(os.environ)
 
@@ -98,7 +98,7 @@ def _make_context(environ: Mapping[str, str]) -> ssl.SSLContext:
 def no_system_certificates() -> Iterator[None]:
     """Let contexts made within it read none of the system's certificates.
 
-    While it is imported, aiohttp makes two for whoever names none, which takes a quarter of its import and 1.6 MB.
+    While it is imported, aiohttp makes two for callers that name none, which takes a quarter of its import and 1.6 MB.
     Each of our connections names its own, and without certificates those two trust nobody.
     """
     import ssl

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cached_property
 
+from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.secret_shapes import SECRET
 
 __all__ = ["SECRET", "mask_secrets"]
@@ -21,12 +21,8 @@ class _Pattern:
     """
 
     def __init__(self, text: str, flags: int = 0, *, signs: str | tuple[str, ...] = "") -> None:
-        self.text, self._flags = text, flags
+        self.text, self.compiled = text, lazy_pattern(text, flags)
         self._signs = (signs,) if isinstance(signs, str) else signs
-
-    @cached_property
-    def compiled(self) -> re.Pattern[str]:
-        return re.compile(self.text, self._flags)
 
     def sub(self, replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
         """Return the text with each match replaced."""

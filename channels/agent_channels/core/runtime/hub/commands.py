@@ -216,7 +216,7 @@ class HubCommands:
         try:
             title = self._threads.checked_name(title)
             place = await self._threads.create(target.chat_key, title)
-            # It is open by now: whoever ends this process waits a moment.
+            # It is open by now: what ends this process waits a moment.
             with anyio.fail_after(BIND_WITHIN_S, shield=True):
                 await self._bind_thread(place, member, to.sender)
         except (Refused, PlatformError, TimeoutError) as error:

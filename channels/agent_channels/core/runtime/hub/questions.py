@@ -166,7 +166,7 @@ class ProjectQuestions:
             await self._close(await self._decide(undecided), undecided)
 
     async def _decide(self, undecided: Sequence[_Undecided]) -> dict[Asked, _Undecided]:
-        """Give what is decided to whoever gets it; return the last of it, by person and place."""
+        """Hand each decided message to its project; return the last of them, by person and place."""
         decided: dict[Asked, _Undecided] = {}
         ids: dict[str, list[int]] = defaultdict(list)
         messages: dict[str, list[OwnedMessage]] = defaultdict(list)
@@ -235,7 +235,7 @@ class ProjectQuestions:
         return await self._kept(undecided), facts, commands
 
     async def _kept(self, undecided: list[_Undecided]) -> list[_Undecided]:
-        """Return the same, but what a person is asked about waits until they choose, whoever lets them in meanwhile."""
+        """Return the same, but what a person is asked about waits until they choose, even if they are let in."""
         if all(one.decision.to != "nobody" for one in undecided):
             return undecided
         asked = {question.asked for question in await self._hub.questions.unanswered()}
