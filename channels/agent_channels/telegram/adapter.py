@@ -9,7 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import aiohttp
 import anyio
 
 from agent_channels.core.contract.adapter import Adapter, EventSink
@@ -31,7 +30,7 @@ from agent_channels.core.text.formatted_text import RenderedPart, Span
 from agent_channels.telegram import formatting, interactions, markup, outbound, threads
 from agent_channels.telegram.chats import is_ephemeral, person_of
 from agent_channels.telegram.errors import TOPICS, translated
-from agent_channels.telegram.http import FILE_TIMEOUT, BotApi, Server, local_file
+from agent_channels.telegram.http import BotApi, Server, local_file
 from agent_channels.telegram.inbound import ALLOWED_UPDATES, STOPPED, to_inbound
 from agent_channels.telegram.polling import Poller
 from agent_channels.telegram.settings import TelegramSettings
@@ -40,7 +39,7 @@ __all__ = ["TelegramAdapter"]
 
 CONNECTIONS = 16
 ANSWER_S = 20.0
-_DATE_TIMEOUT = aiohttp.ClientTimeout(total=4)
+DATE_S = 4.0
 
 
 class TelegramAdapter:
@@ -106,8 +105,10 @@ class TelegramAdapter:
 
     async def date(self) -> str | None:
         """Return the Date header of an answer of Telegram's server."""
+        from aiohttp import ClientTimeout
+
         with translated():
-            async with self._api.session.head(self._settings.api_root, timeout=_DATE_TIMEOUT) as response:
+            async with self._api.session.head(self._settings.api_root, timeout=ClientTimeout(DATE_S)) as response:
                 return response.headers.get("Date")
 
     @property
@@ -155,7 +156,7 @@ class TelegramAdapter:
             path = str(file["file_path"])
         if self._settings.api_local and path.startswith("/"):
             return await streaming.save(local_file(path, limit), target, limit)
-        get = partial(self._api.session.get, f"{self._files}/{path}", allow_redirects=False, timeout=FILE_TIMEOUT)
+        get = partial(self._api.get, f"{self._files}/{path}")
         return await streaming.save(streaming.response_body(get, translated, "Telegram"), target, limit)
 
     # ---- writing

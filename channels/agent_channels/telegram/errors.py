@@ -12,9 +12,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Any
 
-import aiohttp
-
-from agent_channels.core.contract.connection_errors import connection_error
+from agent_channels.core.contract.connection_errors import connection_error, is_aiohttps
 from agent_channels.core.errors import (
     Ambiguous,
     Conflict,
@@ -94,7 +92,7 @@ class _Translation(AbstractContextManager[None]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         match error:
-            case aiohttp.ClientError() | TimeoutError():
+            case Exception() if is_aiohttps(error) or isinstance(error, TimeoutError):
                 raise translate(error) from error
             case KeyError() | TypeError() | AttributeError():
                 # Reading a result ends so if it is not what the Bot API promises.
@@ -109,7 +107,9 @@ _TRANSLATION = _Translation()
 def translate(error: Exception) -> PlatformError:
     """Return our error for one that ended a request. Its message holds no token."""
     match error:
-        case aiohttp.ClientError():
+        case PlatformError():
+            return error
+        case _ if is_aiohttps(error):
             return connection_error(error, "Telegram")
         case TimeoutError():
             return Ambiguous(sentence("Telegram did not answer in time"))

@@ -1,4 +1,4 @@
-"""The Bot API over aiohttp: calls in JSON, uploads as forms, failures as ours; and files on this machine.
+"""The Bot API over HTTP: calls in JSON, uploads as forms, failures as ours; and files on this machine.
 
 A Bot API server that people run themselves is as old as its image: `Server` is what one turned out to know.
 """
@@ -13,28 +13,28 @@ import socket
 import ssl
 import stat
 from collections.abc import AsyncGenerator, Mapping
-from functools import lru_cache
-from typing import Any, BinaryIO, Literal
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-import aiohttp
 import anyio
-from yarl import URL
 
 from agent_channels.core.errors import Forbidden, Rejected, Unavailable, Unsupported
 from agent_channels.core.files.streaming import check_size
 from agent_channels.core.frozen import frozen
+from agent_channels.core.settings.certificates import no_system_certificates
+from agent_channels.telegram.call_pool import KEEP_S, CallPool
 from agent_channels.telegram.errors import result_of, translate
 
-__all__ = ["FILE_TIMEOUT", "BotApi", "Feature", "Server", "Upload", "local_file"]
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["BotApi", "Feature", "Server", "Upload", "local_file"]
 
 CONNECT_S = 5.0
 POOL_S = 10.0
 # An upload of which no piece is taken for this long is given up.
 WRITE_S = 20.0
-# Shorter than servers keep an idle connection: of a call that meets a connection being closed, it cannot be known
-# whether it was executed.
-KEEP_S = 15.0
-FILE_TIMEOUT = aiohttp.ClientTimeout(sock_connect=10, sock_read=30)
+FILE_CONNECT_S, FILE_READ_S = 10.0, 30.0
 LOCAL_CHUNK = 256 * 1024
 _JSON = {"Content-Type": "application/json"}
 # Disabled buttons came with Bot API 10.3, entities for moments with 9.5, messages for one person with 10.2.
@@ -88,39 +88,60 @@ class BotApi:
         (http, https or socks) carries every request. `ipv4`: connect over IPv4 only.
         """
         self._base, self._context, self._connections = base, context, connections
-        self._read_timeout_s, self._ipv4 = read_timeout_s, ipv4
-        # aiohttp itself speaks to HTTP proxies only.
-        self._socks = proxy if proxy and proxy.startswith("socks") else None
-        self._proxy = None if self._socks else proxy
+        self._read_timeout_s, self._ipv4, self._proxy = read_timeout_s, ipv4, proxy
+        self._is_open = False
+        self._direct: CallPool | None = None
         self._session: aiohttp.ClientSession | None = None
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The session, for requests outside the Bot API's methods. Raises `Unavailable` while it is not open."""
+        """The session for files, for proxies, and for what is no method. Raises `Unavailable` while it is not open."""
+        self._require_open()
         if self._session is None:
-            raise Unavailable("the connections to Telegram are not open")
+            self._session = self._over(self._connector())
         return self._session
 
     def open(self) -> None:
         """Open the pool; it connects with the first request."""
-        self._session = self._over(self._connector())
+        self._is_open = True
+        if self._proxy is not None:
+            self._session = self._over(self._connector())
+        else:
+            self._direct = CallPool(self._base, self._context, limit=self._connections, ipv4=self._ipv4)
 
     async def close(self) -> None:
         """Close the pool."""
+        self._is_open = False
+        if self._direct is not None:
+            self._direct.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise Unavailable("the connections to Telegram are not open")
+
     def _over(self, connector: aiohttp.BaseConnector | None, **options: Any) -> aiohttp.ClientSession:
+        import aiohttp
+
         return aiohttp.ClientSession(
             connector=connector,
-            proxy=self._proxy,
+            # It speaks to HTTP proxies only; of SOCKS, its connector knows.
+            proxy=None if self._socks else self._proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "agent-channels"},
             **options,
         )
 
+    @property
+    def _socks(self) -> str | None:
+        return self._proxy if self._proxy and self._proxy.startswith("socks") else None
+
     def _connector(self) -> aiohttp.BaseConnector:
+        with no_system_certificates():
+            import aiohttp
+
         options: dict[str, Any] = {"ssl": self._context, "limit": self._connections, "keepalive_timeout": KEEP_S}
         if self._socks is not None:
             return _socks_connector(self._socks, options)
@@ -137,38 +158,61 @@ class BotApi:
         """
         parameters = {name: value for name, value in given.items() if value is not None}
         read_s = self._read_timeout_s if within_s is None else within_s
-        options: dict[str, Any] = {"timeout": _timeout(read_s), "allow_redirects": False}
-        # Nothing in it is to be quoted again.
-        address = URL(f"{self._base}/{method}", encoded=True)
-        session = self.session
+        self._require_open()
         try:
             if files:
-                status, body = await self._upload(address, _form(parameters, files), WRITE_S + read_s, options)
+                status, body = await self._upload(method, parameters, files, read_s)
+            elif self._direct is not None:
+                status, body = await self._direct.post(method, json.dumps(parameters).encode(), read_s)
             else:
-                data = json.dumps(parameters).encode()
-                answer = await session.post(address, data=data, headers=_JSON, **options)
-                # Whether or not this succeeds, the connection is released or closed.
-                status, body = answer.status, await answer.read()
+                status, body = await self._post(self.session, method, read_s, json.dumps(parameters).encode(), _JSON)
         except Exception as error:
             raise translate(error) from error
         return result_of(status, body)
 
-    async def _upload(
-        self, address: URL, form: aiohttp.FormData, stall_s: float, options: dict[str, Any]
+    def get(self, address: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Return the answer to a GET, for a file."""
+        session = self.session
+        from aiohttp import ClientTimeout
+
+        timeout = ClientTimeout(sock_connect=FILE_CONNECT_S, sock_read=FILE_READ_S)
+        return session.get(address, allow_redirects=False, timeout=timeout)
+
+    async def _post(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        read_s: float,
+        data: bytes | aiohttp.FormData,
+        headers: Mapping[str, str],
     ) -> tuple[int, bytes]:
-        """Send a form; raise `TimeoutError` when for `stall_s` seconds no piece of it is taken and no answer comes."""
-        loop = asyncio.get_running_loop()
+        from aiohttp import ClientTimeout
+        from yarl import URL
+
+        # Nothing in it is to be quoted again.
+        address = URL(f"{self._base}/{method}", encoded=True)
+        timeout = ClientTimeout(connect=POOL_S, sock_connect=CONNECT_S, sock_read=read_s)
+        answer = await session.post(address, data=data, headers=headers, timeout=timeout, allow_redirects=False)
+        # Whether or not this succeeds, the connection is released or closed.
+        return answer.status, await answer.read()
+
+    async def _upload(
+        self, method: str, parameters: Mapping[str, Any], files: Mapping[str, Upload], read_s: float
+    ) -> tuple[int, bytes]:
+        """Send a form; raise `TimeoutError` when for `WRITE_S` seconds no piece of it is taken and no answer comes."""
+        pool, loop, stall_s = self.session.connector, asyncio.get_running_loop(), WRITE_S + read_s
+        from aiohttp import TraceConfig
+
         async with asyncio.timeout(stall_s) as stalled:
 
             async def progressed(*_: object) -> None:
                 stalled.reschedule(loop.time() + stall_s)
 
-            trace = aiohttp.TraceConfig()
+            trace = TraceConfig()
             trace.on_request_chunk_sent.append(progressed)
-            # A session of its own over the same connections: tracing would make every small call slower.
-            async with self._over(self.session.connector, connector_owner=False, trace_configs=[trace]) as session:
-                answer = await session.post(address, data=form, **options)
-                return answer.status, await answer.read()
+            # A session of its own over the same connections: tracing would make every other request slower.
+            async with self._over(pool, connector_owner=False, trace_configs=[trace]) as session:
+                return await self._post(session, method, read_s, _form(parameters, files), {})
 
 
 class Server:
@@ -198,14 +242,10 @@ class Server:
         return self._sends_privately and "messages for one person" not in self.lacking
 
 
-# Of the few lengths that there are.
-@lru_cache(maxsize=8)
-def _timeout(read_s: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(connect=POOL_S, sock_connect=CONNECT_S, sock_read=read_s)
-
-
 def _form(parameters: Mapping[str, Any], files: Mapping[str, Upload]) -> aiohttp.FormData:
-    form = aiohttp.FormData(quote_fields=False)
+    from aiohttp import FormData
+
+    form = FormData(quote_fields=False)
     for name, value in parameters.items():
         form.add_field(name, value if isinstance(value, str) else json.dumps(value))
     for name, file in files.items():
@@ -215,6 +255,7 @@ def _form(parameters: Mapping[str, Any], files: Mapping[str, Upload]) -> aiohttp
 
 
 def _socks_connector(url: str, options: dict[str, Any]) -> aiohttp.BaseConnector:
+    import aiohttp
     from aiohttp_socks import ProxyConnector
 
     class SocksConnector(ProxyConnector):

@@ -80,11 +80,11 @@ class Channel:
         Imports the platform's library, which takes up to a second; connects nothing yet. Raises `ConfigError` if the
         certificates that the environment names cannot be used.
         """
-        refuse_unusable_key_log(env.environ)
-        with no_system_certificates():
-            from agent_channels.core.contract.connection_errors import explain_route
+        from agent_channels.core.contract.connection_errors import explain_route
 
+        refuse_unusable_key_log(env.environ)
         route = self.route(env, settings)
         explain_route(self.title, route, certificate_sources(env.environ))
-        adapter = self.adapter(settings, token, route.proxy, route.proxy is None and bool(settings.ipv4))
+        with no_system_certificates():
+            adapter = self.adapter(settings, token, route.proxy, route.proxy is None and bool(settings.ipv4))
         return masked_adapter(adapter, redact_tokens if settings.secrets == "off" else redact)

@@ -1,4 +1,4 @@
-"""What a failed connection means for the request, for every adapter that speaks through aiohttp.
+"""What a failed connection means for the request: for what asyncio raises while it connects, and for aiohttp's errors.
 
 What matters is whether the request may have been executed. Without a connection it was not; when the connection ended
 while the answer was awaited, it may have been.
@@ -11,10 +11,10 @@ import os
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Sequence
 from datetime import datetime
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from agent_channels.core.errors import Ambiguous, PlatformError, Unavailable
 from agent_channels.core.frozen import frozen
@@ -22,15 +22,11 @@ from agent_channels.core.i18n.sentences import joined, redacted, sentence
 from agent_channels.core.log import redact
 from agent_channels.core.settings.network import Route, shown_url
 
-__all__ = ["connection_error", "explain_route"]
+if TYPE_CHECKING:
+    import aiohttp
 
-# All of these are raised before the request is written. A proxy that answers CONNECT with an error passes nothing on.
-_NOT_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-)
+__all__ = ["connection_error", "explain_route", "is_aiohttps", "no_answer", "not_connected"]
+
 # How aiohttp reports a connection that ended before a byte of the request was written.
 _UNWRITTEN = "Cannot write to closing transport"
 # OpenSSL's verify codes.
@@ -60,77 +56,124 @@ def explain_route(platform: str, route: Route, certificates: Sequence[str]) -> N
     _WAYS[platform] = _Way(proxy, "@" in (route.proxy or ""), route.unused, tuple(certificates))
 
 
+def is_aiohttps(error: BaseException | None) -> bool:
+    """Return whether aiohttp raised an error; it is not imported for that."""
+    aiohttp = sys.modules.get("aiohttp")
+    return aiohttp is not None and isinstance(error, aiohttp.ClientError)
+
+
 def connection_error(error: Exception, platform: str) -> PlatformError:
-    """Return `Unavailable` when a request that ended with `error` was surely not sent, else `Ambiguous`.
+    """Return `Unavailable` when a request of aiohttp's that ended with `error` was surely not sent, else `Ambiguous`.
 
     `platform` is the platform's name in the message, which holds no secrets and ends with what to do.
     """
-    text = redact(str(error)) or type(error).__name__
-    if _unwritten(error.__cause__ or error):
-        closed = sentence("the connection was closed; it is safe to try again")
-        return Unavailable(sentence("{platform} cannot be reached: {reason}", platform=platform, reason=closed))
-    if isinstance(error, _NOT_SENT):
-        reason = _reason(error, _WAYS.get(platform, _Way())) or text
-        return Unavailable(
-            sentence("{platform} cannot be reached: {reason}", platform=platform, reason=redacted(reason))
-        )
+    import aiohttp
+
+    cause = error.__cause__ or error
+    if isinstance(cause, aiohttp.ClientConnectionResetError) and str(cause) == _UNWRITTEN:
+        return _unavailable(platform, sentence("the connection was closed; it is safe to try again"))
+    way = _WAYS.get(platform, _Way())
+    match error:
+        # All of these are raised before the request is written.
+        case aiohttp.ClientHttpProxyError():
+            # A proxy that answers CONNECT with an error passes nothing on.
+            reason = _refused_by_proxy(error, way)
+        case aiohttp.ClientProxyConnectionError():
+            reason = _no_proxy(error.os_error, way)
+        case aiohttp.ClientConnectorDNSError():
+            reason = _no_name(error.host, error.os_error, way)
+        case aiohttp.ClientConnectorCertificateError():
+            reason = _bad_certificate(error.certificate_error, way)
+        case aiohttp.ClientConnectorSSLError():
+            reason = _no_tls(error.host, error.port, error.os_error)
+        case aiohttp.ClientConnectorError():
+            reason = _no_server(error.host, error.port, error.os_error, way)
+        case aiohttp.ConnectionTimeoutError():
+            reason = _nothing_in_time(way)
+        case aiohttp.InvalidURL():
+            reason = _text(error)
+        case _:
+            return no_answer(error, platform)
+    return _unavailable(platform, redacted(reason))
+
+
+def not_connected(error: OSError, host: str, port: int | None, platform: str) -> Unavailable:
+    """Return what a connection without a proxy that did not come about means; `error` is what asyncio raised.
+
+    A `TimeoutError` without a number is the caller's own: it waited no longer.
+    """
+    way = _WAYS.get(platform, _Way())
+    match error:
+        case socket.gaierror():
+            reason = _no_name(host, error, way)
+        case ssl.SSLCertVerificationError():
+            reason = _bad_certificate(error, way)
+        case ssl.SSLError():
+            reason = _no_tls(host, port, error)
+        case TimeoutError(errno=None):
+            reason = _nothing_in_time(way)
+        case _:
+            reason = _no_server(host, port, error, way)
+    return _unavailable(platform, redacted(reason))
+
+
+def no_answer(error: Exception, platform: str) -> Ambiguous:
+    """Return what it means that a connection ended with `error` after the request was sent."""
     return Ambiguous(
-        sentence("the connection to {platform} ended before the answer: {text}", platform=platform, text=text)
+        sentence("the connection to {platform} ended before the answer: {text}", platform=platform, text=_text(error))
     )
 
 
-def _unwritten(cause: BaseException) -> bool:
-    return isinstance(cause, aiohttp.ClientConnectionResetError) and str(cause) == _UNWRITTEN
+def _unavailable(platform: str, reason: str) -> Unavailable:
+    return Unavailable(sentence("{platform} cannot be reached: {reason}", platform=platform, reason=reason))
 
 
-def _reason(error: Exception, way: _Way) -> str:
-    """Return why there is no connection, and what to do; "" if nothing better is known than the error's own text."""
-    match error:
-        case aiohttp.ClientHttpProxyError():
-            return _refused_by_proxy(error, way)
-        case aiohttp.ClientProxyConnectionError():
-            return _no_proxy(error.os_error, way)
-        case aiohttp.ClientConnectorDNSError():
-            return _with_unused(
-                sentence(
-                    "the name {host} does not resolve ({why}): see whether this machine is online and its name server "
-                    "answers",
-                    host=error.host,
-                    why=_why(error.os_error),
-                ),
-                way,
-            )
-        case aiohttp.ClientConnectorCertificateError():
-            return _bad_certificate(error.certificate_error, way)
-        case aiohttp.ClientConnectorSSLError():
-            return sentence(
-                "{host}:{port} does not speak TLS ({why}): something else answers there, such as the sign-in page of "
-                "a network or a server without a certificate",
-                host=error.host,
-                port=error.port,
-                why=_why(error.os_error),
-            )
-        case aiohttp.ClientConnectorError():
-            return _with_unused(
-                sentence(
-                    "{host}:{port} takes no connection ({why}): {advice}",
-                    host=error.host,
-                    port=error.port,
-                    why=_why(error.os_error),
-                    advice=_advice(error),
-                ),
-                way,
-            )
-        case aiohttp.ConnectionTimeoutError():
-            return _with_unused(_no_connection(way), way)
-        case _:
-            return ""
+def _text(error: Exception) -> str:
+    return redact(str(error)) or type(error).__name__
 
 
-def _advice(error: aiohttp.ClientConnectorError) -> str:
-    if _number(error.os_error) == errno.ECONNREFUSED:
+def _no_name(host: str, error: OSError, way: _Way) -> str:
+    return _with_unused(
+        sentence(
+            "the name {host} does not resolve ({why}): see whether this machine is online and its name server answers",
+            host=host,
+            why=_why(error),
+        ),
+        way,
+    )
+
+
+def _no_tls(host: str, port: int | None, error: OSError) -> str:
+    return sentence(
+        "{host}:{port} does not speak TLS ({why}): something else answers there, such as the sign-in page of a network "
+        "or a server without a certificate",
+        host=host,
+        port=port,
+        why=_why(error),
+    )
+
+
+def _no_server(host: str, port: int | None, error: OSError, way: _Way) -> str:
+    return _with_unused(
+        sentence(
+            "{host}:{port} takes no connection ({why}): {advice}",
+            host=host,
+            port=port,
+            why=_why(error),
+            advice=_advice(error),
+        ),
+        way,
+    )
+
+
+def _advice(error: OSError) -> str:
+    if _number(error) == errno.ECONNREFUSED:
         return sentence("nothing listens there, or a firewall refuses it; correct the address if you set one")
     return sentence("see whether this machine is online")
+
+
+def _nothing_in_time(way: _Way) -> str:
+    return _with_unused(_no_connection(way), way)
 
 
 def _no_connection(way: _Way) -> str:
