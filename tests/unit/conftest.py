@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from agent_channels.core.i18n.messages import set_language
 from agent_channels.core.store.database import Store
 from clock import Clock
 
@@ -35,3 +36,10 @@ def clock() -> Clock:
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "state") as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """A process works for one bot, which has one language; whatever a test sets, the next one starts with English."""
+    yield
+    set_language("en")

@@ -52,6 +52,7 @@ REVIEWED = {
     ("core/settings/state_folder.py", "os.O_NOFOLLOW"): "as os.O_DIRECTORY there",
     ("core/settings/state_folder.py", "os.O_NONBLOCK"): "as os.O_DIRECTORY there",
     ("core/settings/state_folder.py", "chmod"): "_POSIX is asked first; on Windows the folder's list of rights decides",
+    ("core/settings/watchers.py", "os.mkfifo"): "joined asks for the system first; on Windows one looks more often",
     ("core/doctor/host.py", "/proc"): "not there: an OSError, and the check says nothing of the process's environment",
     (
         "core/files/storage.py",

@@ -101,6 +101,7 @@ def test_what_cannot_be_traced_is_said(
     """In one line of the log, and everything else goes on; the console is stdout, which is the host's."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
+    caplog.set_level("WARNING", "agent_channels")
     tracing.configure("1")
     assert not tracing.is_on()
     assert "nothing is traced" in caplog.text

@@ -13,6 +13,7 @@ import anyio
 from agent_channels.core.frozen import frozen
 
 __all__ = [
+    "RARELY_S",
     "Backoff",
     "Broadcast",
     "Budget",
@@ -24,6 +25,8 @@ __all__ = [
     "wait_for_tick",
 ]
 
+# How long something may go unnoticed of which nobody tells: what was changed by hand, or by a process that was killed.
+RARELY_S = 3.0
 FollowUp = Callable[[], Awaitable[object]]
 """A call to the platform that follows from something decided in a transaction, made after the commit."""
 
@@ -137,6 +140,8 @@ class Wakeups:
     """A turn may have been asked to stop."""
     answer_due: Wakeup = field(default_factory=Wakeup)
     """What the agent said at the end of a turn has to be sent, or offered."""
+    settings_due: Wakeup = field(default_factory=Wakeup)
+    """A file with settings may have been replaced."""
     changed: Broadcast = field(default_factory=Broadcast)
     """Something changed for tool calls that wait: a prompt was answered, a message offered, the reader changed."""
 
@@ -146,10 +151,10 @@ class Wakeups:
         self.changed.notify_all()
 
     def store_changed(self) -> None:
-        """Another process committed: look at everything it may have changed."""
+        """Another process changed something: look at everything that it may have been."""
         for wakeup in (
             self.unsorted, self.download_due, self.ready, self.outcome_due, self.card_due, self.turn_changed,
-            self.stop_asked, self.answer_due,
+            self.stop_asked, self.answer_due, self.settings_due,
         ):  # fmt: skip
             wakeup.set()
         self.changed.notify_all()

@@ -39,15 +39,8 @@ def calls() -> Iterator[tuple[str, str, set[str]]]:
                         yield f"{path.name}:{node.lineno}", f"{key}_{counted}", {"count"}
 
 
-@pytest.fixture
-def english() -> Iterator[None]:
-    """Whatever language the test sets, the next one starts with English."""
-    yield
-    messages.set_language("en")
-
-
 @pytest.mark.parametrize("language", messages.LANGUAGES)
-def test_every_sentence_can_be_translated(language: str, english: None) -> None:
+def test_every_sentence_can_be_translated(language: str) -> None:
     """Each takes exactly the values it names, and what a person wrote is not read as a format."""
     messages.set_language(language)
     for key, text in en.TEXTS.items():

@@ -22,7 +22,7 @@ from agent_channels.core.host.turns import Turns
 from agent_channels.core.i18n.messages import translate
 from agent_channels.core.log import redact
 from agent_channels.core.people.access import Access
-from agent_channels.core.scheduling import Wakeups, wait_for_tick
+from agent_channels.core.scheduling import RARELY_S, Wakeups, wait_for_tick
 from agent_channels.core.text.diff import cut_lines
 from agent_channels.core.text.formatted_text import RenderedPart, Span
 
@@ -72,7 +72,7 @@ class ApprovalCards:
     async def sweep(self) -> None:
         """End what is over, until cancelled."""
         while True:
-            await wait_for_tick(SWEEP_EVERY_S)
+            await wait_for_tick(SWEEP_EVERY_S if self._prompts.any_waiting() else RARELY_S)
             try:
                 if self._prompts.sweep():
                     self._wakeups.answer_given()

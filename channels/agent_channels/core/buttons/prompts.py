@@ -368,6 +368,10 @@ class Prompts:
             self._set(prompt.id, state="taken")
             self._panels.set_sentence(prompt.id, _outcome("outcome_as_message", prompt.result))
 
+    def any_waiting(self) -> bool:
+        """Return whether a question is open, or its answer not taken yet."""
+        return self.store.row("SELECT 1 FROM prompts WHERE state IN ('open', 'answered') LIMIT 1") is not None
+
     def sweep(self) -> bool:
         """Close what is past its deadline; return True if there was anything.
 

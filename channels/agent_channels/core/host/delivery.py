@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -110,8 +111,6 @@ class Delivery:
         self._long: _LongEntry | None = None
         # Whether what earlier sessions left unanswered is offered again.
         self._reopened = False
-        # Whether a hook was left to take what is ready.
-        self._left_to_hook = False
         # Whether nothing is being offered; what was claimed meanwhile.
         self._idle = False
         self._claimed: list[Entry] = []
@@ -174,7 +173,7 @@ class Delivery:
                 return
             if self._modes.hook_is_waiting():
                 # Looked at again soon: the hook may be killed before it takes anything.
-                self._left_to_hook = True
+                asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._wakeups.ready.set)
                 return
             if mode == "push":
                 await self._push(self._begin_offer("push"))
@@ -238,10 +237,9 @@ class Delivery:
     async def escalate(self) -> None:
         """Look, until cancelled, whether the mode in force has to be given up."""
         while True:
-            await wait_for_tick(LOOK_EVERY_S)
+            await wait_for_tick(LOOK_EVERY_S if self._modes.may_escalate() else self._modes.look_within_s)
             try:
-                left, self._left_to_hook = self._left_to_hook, False
-                if self._modes.escalate() or left:
+                if self._modes.escalate():
                     self._wakeups.ready.set()
             except StoreError as error:
                 logger.warning("the delivery mode is checked later: %s", error)

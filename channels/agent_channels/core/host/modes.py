@@ -16,6 +16,7 @@ from agent_channels.core.host.sessions import CARRIED, HostSession, Sessions
 from agent_channels.core.host.turns import Turns
 from agent_channels.core.i18n.sentences import joined, sentence
 from agent_channels.core.journal.inbox import Inbox
+from agent_channels.core.scheduling import RARELY_S
 from agent_channels.core.settings.config import Settings
 
 __all__ = ["Modes"]
@@ -161,6 +162,15 @@ class Modes:
         """Return the modes that we carry in which nothing was ever answered."""
         known = self._cached_session()
         return [mode for mode in CARRIED if not known or mode not in known.proven]
+
+    @property
+    def look_within_s(self) -> float:
+        """How long `may_escalate` may go unasked, so that what is offered meanwhile is not given up too late."""
+        return min(RARELY_S, self._after_s)
+
+    def may_escalate(self) -> bool:
+        """Return whether something was offered by a mode that is unproven, so that it is given up without an answer."""
+        return self._fixed is None and self.current()[0] in self.unproven() and self._inbox.any_offered(self._session)
 
     def escalate(self) -> bool:
         """Give up the mode in force if it is unproven and drew no answer in time.

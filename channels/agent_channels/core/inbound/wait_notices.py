@@ -6,20 +6,17 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-import anyio
-
 from agent_channels.core.errors import StoreError
 from agent_channels.core.i18n.messages import translate, translate_count
 from agent_channels.core.inbound.receipts import Receipts
 from agent_channels.core.journal.entry import Entry
 from agent_channels.core.journal.inbox import Inbox
-from agent_channels.core.scheduling import Wakeups
+from agent_channels.core.scheduling import RARELY_S, Wakeups, wait_for_tick
 from agent_channels.core.store.notices import Notices
 
 __all__ = ["WaitNotices"]
 
 logger = logging.getLogger(__name__)
-LOOK_EVERY_S = 5.0
 
 
 class WaitNotices:
@@ -32,7 +29,7 @@ class WaitNotices:
     async def run(self, why: Callable[[], str]) -> None:
         """Look every few seconds until cancelled; `why` returns why nobody picks messages up, or "" if unknown."""
         while self._after_s > 0:
-            await anyio.sleep(min(LOOK_EVERY_S, self._after_s))
+            await wait_for_tick(min(RARELY_S, self._after_s))
             try:
                 await self._tell(why)
             except StoreError as error:

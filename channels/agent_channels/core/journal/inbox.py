@@ -405,6 +405,11 @@ class Inbox:
         """Return True if there is anything to offer."""
         return self.store.row(f"SELECT 1 FROM inbox WHERE state = '{State.READY}' LIMIT 1") is not None
 
+    def any_offered(self, session: str) -> bool:
+        """Return True if a session was offered anything that it has not answered."""
+        sql = f"SELECT 1 FROM inbox WHERE state = '{State.OFFERED}' AND session = ? LIMIT 1"
+        return self.store.row(sql, session) is not None
+
     def was_never_offered(self, delivery_id: str | None) -> bool:
         """Return whether an entry has yet to be offered for the first time."""
         return self.is_unseen(delivery_id, ())

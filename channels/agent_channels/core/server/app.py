@@ -153,7 +153,10 @@ class _Server:
                     group.start_soon(self.link.stop_turns, runtime)
                 self.current.opened(runtime)
                 group.start_soon(runtime.run, self._conversation.initialized_at)
-                await watch.until_changed(runtime.context.env.token(), runtime.context.settings, self._report)
+                context = runtime.context
+                await watch.until_changed(
+                    context.env.token(), context.settings, self._report, context.wakeups.settings_due
+                )
                 with anyio.move_on_after(FINISH_WITHIN_S):
                     while runtime.sender.busy:  # noqa: ASYNC110 - rare, and over soon
                         await anyio.sleep(0.05)

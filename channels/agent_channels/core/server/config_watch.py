@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import anyio
 
 from agent_channels.core.contract.channel import Channel
 from agent_channels.core.errors import ConfigError
-from agent_channels.core.scheduling import wait_for_tick
+from agent_channels.core.scheduling import RARELY_S, Wakeup, seconds_to_tick
 from agent_channels.core.settings.config import Environment, Settings, load
 from agent_channels.core.settings.paths import KEY_FILE
 
 __all__ = ["ConfigWatch"]
 
 logger = logging.getLogger(__name__)
+# While the bot cannot be opened, somebody is about to put that right.
 LOOK_EVERY_S = 1.0
 # A folder whose permissions were fixed changes none of its files, so they are also tried now and then.
 AGAIN_EVERY_S = 15.0
@@ -29,14 +31,19 @@ class ConfigWatch:
         self._channel, self._env = channel, env
         self._stamp = self._read_stamp()
 
-    async def until_changed(self, token: str | None, settings: Settings, report: Callable[[str], None]) -> None:
+    async def until_changed(
+        self, token: str | None, settings: Settings, report: Callable[[str], None], replaced: Wakeup
+    ) -> None:
         """Return when the token or a setting differs from the given ones.
+
+        `replaced` is set when another process of ours may have changed a file; what is edited by hand is found later.
 
         What is wrong in the files meanwhile goes to `report`, "" once it is right again: somebody may be away with only
         a phone, so the settings from before stay in force.
         """
         while True:
-            await wait_for_tick(LOOK_EVERY_S)
+            with anyio.move_on_after(seconds_to_tick(RARELY_S, time.monotonic())):
+                await replaced.wait()
             if (stamp := self._read_stamp()) == self._stamp:
                 continue
             self._stamp = stamp

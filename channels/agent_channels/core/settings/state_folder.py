@@ -26,6 +26,7 @@ from agent_channels.core.limits import remedy
 from agent_channels.core.patterns import lazy_pattern
 from agent_channels.core.settings.paths import KEY_FILE, data_dir
 from agent_channels.core.settings.private_files import OWNER_ONLY, ensure_private_dir, write_atomically
+from agent_channels.core.settings.watchers import Watchers
 
 __all__ = [
     "AdoptedFolder",
@@ -56,7 +57,7 @@ _FILE = (os.O_NOFOLLOW | os.O_NONBLOCK) if _POSIX else 0
 _HARMLESS = {".gitignore"}
 # What this program leaves in a state folder, drafts and copies included; and what a file manager does.
 _OUR_NAMES = lazy_pattern(
-    r"\.(env|key|gitignore)|config\.yaml|files|channel\.db(-wal|-shm|-journal)?|channel\.db\.damaged-[0-9-]+(-wal)?"
+    r"\.(env|key|gitignore|watchers)|config\.yaml|files|channel\.db(-wal|-shm|-journal)?|channel\.db\.damaged-[0-9-]+(-wal)?"
     r"|channel\.log(\.[0-9])?|host\.log(\.1)?|(\.env|config\.yaml)\.[0-9a-f]{8}|\.doctor-[0-9a-f]{8}|\.DS_Store"
 )
 # Created with the folder, so that nothing that comes with a repository later takes their place.
@@ -387,6 +388,7 @@ def replace_file(path: Path, text: str) -> None:
     """Replace a file with a text, for its owner only. Raises `ConfigError`; nothing changed then."""
     try:
         write_atomically(path, text)
+        Watchers(path.parent).wake()
     except OSError as error:
         raise ConfigError(
             sentence(

@@ -21,6 +21,7 @@ from agent_channels.core.errors import StoreError
 from agent_channels.core.i18n.sentences import sentence
 from agent_channels.core.settings.private_files import ensure_private_dir, ensure_private_file
 from agent_channels.core.settings.state_folder import is_empty, make_state_folder, require_own_file
+from agent_channels.core.settings.watchers import Watchers
 from agent_channels.core.store.faults import (
     CALLERS_FAULT,
     VALUE_FAULTS,
@@ -53,9 +54,9 @@ class Transaction:
     is one reusable object instead of a generator.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path, memory: Memory) -> None:
-        self._db, self._path, self._memory = db, path, memory
-        self._depth = 0
+    def __init__(self, db: sqlite3.Connection, path: Path, memory: Memory, watchers: Watchers) -> None:
+        self._db, self._path, self._memory, self._watchers = db, path, memory, watchers
+        self._depth = self._changes = 0
         self.commits = 0
         """How many there were."""
 
@@ -86,11 +87,15 @@ class Transaction:
         try:
             if error is None:
                 self.commits += 1
-                return self._execute("COMMIT")
+                self._execute("COMMIT")
         except BaseException:
             self._roll_back()
             raise
-        return self._roll_back()
+        if error is not None:
+            self._roll_back()
+        elif self._changes != self._db.total_changes:
+            self._changes = self._db.total_changes
+            self._watchers.wake()
 
     def _roll_back(self) -> None:
         self._memory.forget()
@@ -162,6 +167,8 @@ class Store:
         self.path = path
         self.memory = Memory(self.revision, lambda: self.in_transaction)
         """What is asked for with every message, and what who may write and what is asked of people follows from."""
+        self.watchers = Watchers(path.parent)
+        """The other processes that want to hear of each commit."""
         # The number of commits when the log was last moved into the database.
         self._moved_at = 0
         with explained(path):
@@ -194,7 +201,7 @@ class Store:
 
     def _configure(self) -> None:
         self._db.row_factory = sqlite3.Row
-        self._transaction = Transaction(self._db, self.path, self.memory)
+        self._transaction = Transaction(self._db, self.path, self.memory, self.watchers)
         self._changing = Changing(self._transaction, self.memory)
         self._savepoint = Savepoint(self._db, self.path, self.memory)
         _turn_wal_on(self._db)

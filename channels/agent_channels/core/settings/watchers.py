@@ -1,0 +1,98 @@
+"""Who wants to hear at once that something in a state folder was changed: each has a named pipe there.
+
+Whoever commits to the database, or replaces a file, writes a byte into the others' pipes. A pipe whose reader is dead
+cannot be opened for writing, and is removed. A wake-up may be lost, so who waits also looks now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["FOLDER", "Watchers"]
+
+FOLDER = ".watchers"
+# Windows has no named pipes in folders.
+_PIPE = os.O_NONBLOCK | os.O_NOFOLLOW if sys.platform != "win32" else 0
+# A folder may change once more within one tick of the kernel's clock, and its time stay the same.
+_TICK_NS = 50_000_000
+
+
+class Watchers:
+    """The processes that watch one state folder, other than this one."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._folder = str(state_dir / FOLDER)
+        self._own = ""
+        self._listed_ns = 0
+        self._others: list[str] = []
+
+    def wake(self) -> None:
+        """Wake the others; where there are none, that takes one look at a folder."""
+        try:
+            changed_ns = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - after every commit
+            if changed_ns != self._listed_ns:
+                # A pipe whose reader is not there yet has a name that begins with a dot.
+                names = [name for name in os.listdir(self._folder) if name[0] != "."]  # noqa: PTH208
+                self._others = [f"{self._folder}/{name}" for name in names if name != self._own]
+                self._listed_ns = changed_ns if time.time_ns() - changed_ns > _TICK_NS else 0
+        except OSError:
+            return
+        for path in self._others:
+            _write_to(path)
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[int | None]:
+        """Be woken within this block; yield the pipe to read from, None where there can be no such pipe."""
+        name = os.urandom(8).hex()
+        path = f"{self._folder}/{name}"
+        pipe = None
+        if sys.platform != "win32":
+            with contextlib.suppress(OSError):
+                pipe = _make_pipe(self._folder, name)
+                self._own = name
+        try:
+            yield pipe
+        finally:
+            self._own, self._listed_ns = "", 0
+            if pipe is not None:
+                os.close(pipe)
+                with contextlib.suppress(OSError):
+                    os.unlink(path)  # noqa: PTH108
+
+
+def _make_pipe(folder: str, name: str) -> int:
+    """Make a named pipe, and return it open for reading. Raises OSError."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)  # noqa: PTH102
+    draft = f"{folder}/.{name}"
+    os.mkfifo(draft, 0o600)
+    try:
+        # Open for writing too: it never ends, whoever else closes it.
+        pipe = os.open(draft, os.O_RDWR | _PIPE)
+        os.rename(draft, f"{folder}/{name}")  # noqa: PTH104
+    except OSError:
+        os.unlink(draft)  # noqa: PTH108
+        raise
+    return pipe
+
+
+def _write_to(path: str) -> None:
+    try:
+        pipe = os.open(path, os.O_WRONLY | _PIPE)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108
+        return
+    # A full pipe wakes its reader anyway.
+    with contextlib.suppress(OSError):
+        if stat.S_ISFIFO(os.fstat(pipe).st_mode):
+            os.write(pipe, b"!")
+    os.close(pipe)
