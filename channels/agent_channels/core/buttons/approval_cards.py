@@ -71,12 +71,14 @@ class ApprovalCards:
 
     async def sweep(self) -> None:
         """End what is over, until cancelled."""
+        pause_s = SWEEP_EVERY_S
         while True:
-            await wait_for_tick(SWEEP_EVERY_S if self._prompts.any_waiting() else RARELY_S)
+            await wait_for_tick(pause_s)
             try:
                 if self._prompts.sweep():
                     self._wakeups.answer_given()
                     self._wakeups.ready.set()
+                pause_s = SWEEP_EVERY_S if self._prompts.any_waiting() else RARELY_S
             except StoreError as error:
                 logger.warning("expired questions are closed later: %s", error)
 

@@ -236,11 +236,13 @@ class Delivery:
 
     async def escalate(self) -> None:
         """Look, until cancelled, whether the mode in force has to be given up."""
+        pause_s = LOOK_EVERY_S
         while True:
-            await wait_for_tick(LOOK_EVERY_S if self._modes.may_escalate() else self._modes.look_within_s)
+            await wait_for_tick(pause_s)
             try:
                 if self._modes.escalate():
                     self._wakeups.ready.set()
+                pause_s = LOOK_EVERY_S if self._modes.may_escalate() else self._modes.look_within_s
             except StoreError as error:
                 logger.warning("the delivery mode is checked later: %s", error)
 
