@@ -143,9 +143,11 @@ class Story:
         code = pairing_code(await eve.next_message())
         with Store.open(stage.state) as store:
             inbox = Services.of(store).inbox
-            inbox.put(str(stage.tg.bot_id), [RawEvent("1", "{}")])
-            ((entry_id, _),) = inbox.unsorted(9)
-            inbox.fail(entry_id)
+            # In one transaction: the server, which is woken by each, would sort it in between.
+            with store.transaction():
+                inbox.put(str(stage.tg.bot_id), [RawEvent("1", "{}")])
+                ((entry_id, _),) = inbox.unsorted(9)
+                inbox.fail(entry_id)
         ben = other.person("ben")
         there = await other.reading(CHANNELS_MODE="push")
         ben.send("**bold** hello")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import select
 import socket
 import ssl
 import time
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
+from aiohappyeyeballs import start_connection
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from agent_channels.core.contract.connection_errors import no_answer, not_connected
@@ -99,21 +101,19 @@ class CallPool:
     def _take_kept(self) -> _Connection | None:
         while self._kept:
             since, connection = self._kept.pop()
-            if connection.is_open and time.monotonic() - since < KEEP_S:
+            if connection.is_usable and time.monotonic() - since < KEEP_S:
                 return connection
             connection.close()
         return None
 
     async def _connect(self) -> _Connection:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            _Connection,
-            self._host,
-            self._port,
-            ssl=self._context,
-            family=self._family,
-            happy_eyeballs_delay=NEXT_ADDRESS_S,
-        )
-        return connection
+        loop = asyncio.get_running_loop()
+        addresses = await loop.getaddrinfo(self._host, self._port, family=self._family, type=socket.SOCK_STREAM)
+        # asyncio can do this too, but leaves a connection open if it is cancelled the moment that one is made.
+        connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
+        name = self._host if self._context else None
+        _, made = await loop.create_connection(_Connection, sock=connected, ssl=self._context, server_hostname=name)
+        return made
 
 
 class _Connection(asyncio.Protocol):
@@ -133,6 +133,11 @@ class _Connection(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         return not self._transport.is_closing()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether nothing came since the last answer, as its end would, of which asyncio may not have told yet."""
+        return self.is_open and not _is_readable(self._transport.get_extra_info("socket").fileno())
 
     def close(self) -> None:
         self._transport.close()
@@ -211,3 +216,11 @@ class _Connection(asyncio.Protocol):
             if not self._parser.should_keep_alive():
                 self._transport.close()
             self._finish()
+
+
+def _is_readable(descriptor: int) -> bool:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])

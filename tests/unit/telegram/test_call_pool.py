@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -181,9 +183,6 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used() -> None:
             assert await calls.post("getMe", b"{}", 5) == (200, b"ok")
             await server.closed.wait()
             server.closed.clear()
-            # Our end hears of it in its own time.
-            while any(connection.is_open for _, connection in calls._kept):  # noqa: ASYNC110
-                await asyncio.sleep(0)
         assert [number for number, _ in server.requests] == [1, 2, 3]
 
 
@@ -273,3 +272,53 @@ async def test_connections_end_with_the_pool() -> None:
         go_on.set()
         assert await call == (200, b"ok")
         await server.closed.wait()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_call_gets_the_answer_of_another(seed: int) -> None:
+    """Calls at random moments, given up at random moments, to a server that is slow, cuts off and repeats itself."""
+    chance = random.Random(seed)  # noqa: S311 - chance, not secrecy
+    done: Counter[str] = Counter()
+
+    async def moody(server: Server, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        goes_on = True
+        while goes_on:
+            await server.request(number, reader)
+            body = server.requests[-1][1].partition(b"\r\n\r\n")[2]
+            answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+            half = len(answer) // 2
+            await asyncio.sleep(chance.choice([0, 0, 0.002, 0.02]))
+            pieces, goes_on = chance.choice(
+                [
+                    *[([answer], True)] * 5,
+                    ([answer], False),
+                    ([answer[:half], answer[half:]], True),
+                    ([answer * 2], True),
+                    ([answer[:half]], False),
+                    ([], False),
+                ]
+            )
+            for piece in pieces:
+                writer.write(piece)
+                await asyncio.sleep(0.001)
+
+    async def one(calls: CallPool, number: int) -> None:
+        await asyncio.sleep(chance.random() * 0.3)
+        body = f'{{"number": {number}}}'.encode()
+        try:
+            async with asyncio.timeout(chance.choice([0.001, 0.01, 5])):
+                assert await calls.post("sendMessage", body, 0.05) == (200, body)
+            done["answered"] += 1
+        except TimeoutError:
+            done["given up"] += 1
+        except Ambiguous:
+            done["in doubt"] += 1
+
+    async with pool(moody, limit=5) as (calls, server):
+        await asyncio.gather(*(one(calls, number) for number in range(400)))
+        assert min(done["answered"], done["given up"], done["in doubt"]) > 10
+        # Nothing went out twice, and every slot is free again.
+        assert max(Counter(request for _, request in server.requests).values()) == 1
+        for number in range(5):
+            await calls._slots.acquire()
+            assert number == 4 or not calls._slots.locked()
