@@ -340,7 +340,9 @@ async def test_a_server_that_dies_costs_no_line(
         await stage.tg.wait_for(lambda: any("Stopped by ann" in m["text"] for m in ann.messages()), 60)
         assert steered.is_set()
         assert len(ran(stage)) < STEPS
-        assert failures(await screen.history()) == []
+        # The host draws the stop itself as a hook's error, some time later.
+        told = [line for line in failures(await screen.history()) if "Stopped from the chat by ann" not in line]
+        assert told == []
 
 
 async def test_a_server_that_is_gone_costs_one_line_a_hook(
