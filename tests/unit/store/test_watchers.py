@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -183,3 +184,60 @@ def test_a_reader_that_reads_nothing_holds_nobody_up(tmp_path: Path) -> None:
         for _ in range(70_000):
             others.wake()
         assert len(os.read(pipe, 100_000)) == 65_536
+
+
+def test_other_programs_sockets_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They look like pipes that nobody reads; neither in the folder nor where a link in its place leads to."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs").mkdir()
+    os.mkfifo(tmp_path / "theirs" / "pipe")
+    (tmp_path / "state" / FOLDER).mkdir(parents=True)
+    (tmp_path / "linked").mkdir()
+    for link in (tmp_path / "linked" / FOLDER, tmp_path / FOLDER):
+        link.symlink_to(tmp_path / "theirs")
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as two:
+        one.bind("theirs/socket")
+        two.bind(f"state/{FOLDER}/socket")
+        Watchers(tmp_path / "state").wake()
+        Watchers(tmp_path / "linked").wake()
+        with Watchers(tmp_path / "linked").joined() as pipe:
+            assert pipe is None
+        with Store.open_existing(tmp_path / "none") as store, store.transaction() as db:
+            db.execute("INSERT INTO key_values (key, value) VALUES ('a', '1')")
+    assert pipes(tmp_path / "state") == ["socket"]
+    assert sorted(path.name for path in (tmp_path / "theirs").iterdir()) == ["pipe", "socket"]
+
+
+def test_a_full_folder_slows_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever put thousands of files there: they are not opened with every commit, whatever the time of the folder."""
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    for number in range(3000):
+        (folder / str(number)).touch()
+    os.utime(folder, (4e9, 4e9))
+    opened: list[object] = []
+    monkeypatch.setattr(os, "open", lambda path, *_: opened.append(path))
+    listed: list[object] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))  # type: ignore[func-returns-value]
+    watchers = Watchers(tmp_path)
+    for _ in range(10):
+        watchers.wake()
+    assert (opened, len(listed)) == ([], 1)
+
+
+def test_what_cannot_be_joined_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither an open pipe nor a name."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    before = os.open(os.devnull, os.O_RDONLY)
+    os.close(before)
+    with Watchers(tmp_path).joined() as pipe:
+        assert pipe is None
+        after = os.open(os.devnull, os.O_RDONLY)
+        os.close(after)
+    assert after == before
+    assert pipes(tmp_path) == []

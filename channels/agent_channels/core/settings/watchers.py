@@ -13,6 +13,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 __all__ = ["FOLDER", "Watchers"]
@@ -22,13 +23,16 @@ FOLDER = ".watchers"
 _PIPE = os.O_NONBLOCK | os.O_NOFOLLOW if sys.platform != "win32" else 0
 # A folder may change once more within one tick of the kernel's clock, and its time stay the same.
 _TICK_NS = 50_000_000
+# More names than servers will ever be: no commit is slowed by what else was put there.
+_LOOK_AT_MAX = 256
 
 
 class Watchers:
     """The processes that watch one state folder, other than this one."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._folder = str(state_dir / FOLDER)
+    def __init__(self, state_dir: Path | None) -> None:
+        """`state_dir`: None if there is no such folder, and so nobody to wake."""
+        self._folder = str(state_dir / FOLDER) if state_dir else ""
         self._own = ""
         self._listed_ns = 0
         self._others: list[str] = []
@@ -36,12 +40,11 @@ class Watchers:
     def wake(self) -> None:
         """Wake the others; where there are none, that takes one look at a folder."""
         try:
-            changed_ns = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - after every commit
+            folder = os.lstat(self._folder)
+            changed_ns = folder.st_mtime_ns
             if changed_ns != self._listed_ns:
-                # A pipe whose reader is not there yet has a name that begins with a dot.
-                names = [name for name in os.listdir(self._folder) if name[0] != "."]  # noqa: PTH208
-                self._others = [f"{self._folder}/{name}" for name in names if name != self._own]
-                self._listed_ns = changed_ns if time.time_ns() - changed_ns > _TICK_NS else 0
+                self._others = _pipes(self._folder, self._own) if stat.S_ISDIR(folder.st_mode) else []
+                self._listed_ns = changed_ns if abs(time.time_ns() - changed_ns) > _TICK_NS else 0
         except OSError:
             return
         for path in self._others:
@@ -67,16 +70,31 @@ class Watchers:
                     os.unlink(path)  # noqa: PTH108
 
 
+def _pipes(folder: str, own: str) -> list[str]:
+    """Return the paths of the pipes in a folder but one's own. Raises OSError."""
+    with os.scandir(folder) as found:
+        # A pipe whose reader is not there yet has a name that begins with a dot.
+        names = [entry for entry in islice(found, _LOOK_AT_MAX) if entry.name[0] != "." and entry.name != own]
+    # Nothing else is opened: a socket looks like a pipe whose reader is dead, and would be removed.
+    return [entry.path for entry in names if stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode)]
+
+
 def _make_pipe(folder: str, name: str) -> int:
     """Make a named pipe, and return it open for reading. Raises OSError."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)  # noqa: PTH102
+    if not stat.S_ISDIR(os.lstat(folder).st_mode):
+        raise NotADirectoryError(folder)
     draft = f"{folder}/.{name}"
     os.mkfifo(draft, 0o600)
     try:
         # Open for writing too: it never ends, whoever else closes it.
         pipe = os.open(draft, os.O_RDWR | _PIPE)
-        os.rename(draft, f"{folder}/{name}")  # noqa: PTH104
+        try:
+            os.rename(draft, f"{folder}/{name}")  # noqa: PTH104
+        except OSError:
+            os.close(pipe)
+            raise
     except OSError:
         os.unlink(draft)  # noqa: PTH108
         raise

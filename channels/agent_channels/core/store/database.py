@@ -167,7 +167,7 @@ class Store:
         self.path = path
         self.memory = Memory(self.revision, lambda: self.in_transaction)
         """What is asked for with every message, and what who may write and what is asked of people follows from."""
-        self.watchers = Watchers(path.parent)
+        self.watchers = Watchers(path.parent if path != _IN_MEMORY else None)
         """The other processes that want to hear of each commit."""
         # The number of commits when the log was last moved into the database.
         self._moved_at = 0
