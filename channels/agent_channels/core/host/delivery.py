@@ -111,6 +111,7 @@ class Delivery:
         self._long: _LongEntry | None = None
         # Whether what earlier sessions left unanswered is offered again.
         self._reopened = False
+        self._look_again: asyncio.TimerHandle | None = None
         # Whether nothing is being offered; what was claimed meanwhile.
         self._idle = False
         self._claimed: list[Entry] = []
@@ -173,7 +174,9 @@ class Delivery:
                 return
             if self._modes.hook_is_waiting():
                 # Looked at again soon: the hook may be killed before it takes anything.
-                asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._wakeups.ready.set)
+                if self._look_again is not None:
+                    self._look_again.cancel()
+                self._look_again = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._wakeups.ready.set)
                 return
             if mode == "push":
                 await self._push(self._begin_offer("push"))
