@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 from aiohappyeyeballs import start_connection
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from agent_channels.core.contract.connection_errors import no_answer, not_connected
+from agent_channels.core.contract.connection_errors import no_answer, not_connected, not_written
 from agent_channels.core.errors import Ambiguous
 from agent_channels.core.i18n.sentences import sentence
 
@@ -41,21 +41,27 @@ class CallPool:
         """Connect nothing yet. `base`: what every address begins with. `ipv4`: connect over IPv4 only."""
         parts = urlsplit(base)
         self._context = context if parts.scheme == "https" else None
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._context else 80)
+        self._host = _ascii(parts.hostname or "", base)
+        usual = 443 if self._context else 80
+        self._port = usual if parts.port is None else parts.port
         self._family = socket.AF_INET if ipv4 else socket.AF_UNSPEC
         self._slots = asyncio.Semaphore(limit)
         self._kept: list[tuple[float, _Connection]] = []
         self._closed = False
+        named = f"[{self._host}]" if ":" in self._host else self._host
         headers = [
-            f"Host: {parts.netloc.rpartition('@')[2].encode('idna').decode()}",
+            f"Host: {named}" if self._port == usual else f"Host: {named}:{self._port}",
             "User-Agent: agent-channels",
             "Content-Type: application/json",
         ]
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            headers.append(f"Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
-        self._path, self._headers = parts.path, "\r\n".join(headers)
+            # As aiohttp sends it with files.
+            encoded = pair.encode("latin-1" if max(pair) <= "\xff" else "utf-8")
+            headers.append(f"Authorization: Basic {base64.b64encode(encoded).decode()}")
+        # A gateway may take the whole address as its own parameter.
+        query = f"?{parts.query}" if parts.query else ""
+        self._path, self._headers = f"{parts.path or '/'}{query}", "\r\n".join(headers)
 
     async def post(self, name: str, body: bytes, within_s: float) -> tuple[int, bytes]:
         """Post JSON to what is called `name` below the base; return the answer's status and body.
@@ -69,6 +75,9 @@ class CallPool:
             answer = await connection.ask(head.encode() + body, within_s)
             if self._closed:
                 connection.close()
+            elif not connection.has_sent_all:
+                # It answered before it had read the request, and may never read on.
+                connection.abort()
             elif connection.is_open:
                 self._kept.append((time.monotonic(), connection))
             return answer
@@ -111,7 +120,8 @@ class CallPool:
         addresses = await loop.getaddrinfo(self._host, self._port, family=self._family, type=socket.SOCK_STREAM)
         # asyncio can do this too, but leaves a connection open if it is cancelled the moment that one is made.
         connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
-        name = self._host if self._context else None
+        # A certificate's names have no dot at their end.
+        name = self._host.rstrip(".") if self._context else None
         _, made = await loop.create_connection(_Connection, sock=connected, ssl=self._context, server_hostname=name)
         return made
 
@@ -124,6 +134,8 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
+        # What aiohttp takes too: servers that people run themselves, and proxies before them, are not all exact.
+        self._parser.set_dangerous_leniencies(lenient_headers=True, lenient_optional_cr_before_lf=True)
         self._awaits = False
         self._body: list[bytes] = []
         self._has_length = False
@@ -139,11 +151,20 @@ class _Connection(asyncio.Protocol):
         """Whether nothing came since the last answer, as its end would, of which asyncio may not have told yet."""
         return self.is_open and not _is_readable(self._transport.get_extra_info("socket").fileno())
 
+    @property
+    def has_sent_all(self) -> bool:
+        return not self._transport.get_write_buffer_size()
+
     def close(self) -> None:
         self._transport.close()
 
+    def abort(self) -> None:
+        self._transport.abort()
+
     async def ask(self, request: bytes, within_s: float) -> tuple[int, bytes]:
-        """Send a request and return the answer's status and body. Raises `Ambiguous`."""
+        """Send a request and return the answer's status and body. Raises `Ambiguous`, `Unavailable`."""
+        if not self.is_open:
+            raise not_written("Telegram")
         loop = asyncio.get_running_loop()
         self._answer, self._awaits, self._within_s = loop.create_future(), True, within_s
         self._transport.write(request)
@@ -216,6 +237,15 @@ class _Connection(asyncio.Protocol):
             if not self._parser.should_keep_alive():
                 self._transport.close()
             self._finish()
+
+
+def _ascii(host: str, address: str) -> str:
+    """Return a host's name as it is looked up, which for some letters Python's own codec turns into another name."""
+    if host.isascii():
+        return host
+    from yarl import URL
+
+    return URL(address).raw_host or host
 
 
 def _is_readable(descriptor: int) -> bool:

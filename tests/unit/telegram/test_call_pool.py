@@ -120,8 +120,10 @@ async def test_calls_one_after_the_other_share_a_connection() -> None:
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, (200, b"ok")),
         (b"HTTP/1.1 204 No Content\r\n\r\n", (204, b"")),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", (200, b"")),
+        (b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", (200, b"ok")),
+        (b"HTTP/1.1 200 OK\r\nVia: a\r\n b\r\nContent-Length: 2\r\n\r\nok", (200, b"ok")),
     ],
-    ids=["chunked", "fault", "until closed", "continue", "no content", "empty"],
+    ids=["chunked", "fault", "until closed", "continue", "no content", "empty", "line feeds", "folded"],
 )
 async def test_an_answer_is_read_whole(answer: bytes, expected: tuple[int, bytes]) -> None:
     """However a server says where it ends."""
@@ -322,3 +324,80 @@ async def test_no_call_gets_the_answer_of_another(seed: int) -> None:
         for number in range(5):
             await calls._slots.acquire()
             assert number == 4 or not calls._slots.locked()
+
+
+@pytest.mark.parametrize("late", [OK.replace(b"ok", b"no"), b""], ids=["an answer", "the end"])
+async def test_what_came_while_nobody_read_is_no_answer(late: bytes) -> None:
+    """A process that was busy or asleep finds it only when it asks again: then over another connection."""
+    go_on, written = asyncio.Event(), asyncio.Event()
+
+    async def serve(server: Server, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.request(number, reader)
+        writer.write(OK)
+        await go_on.wait()
+        if number == 1:
+            writer.write(late)
+            if not late:
+                writer.write_eof()
+            written.set()
+            await reader.read()
+
+    async with pool(serve) as (calls, server):
+        assert await calls.post("sendMessage", b"1", 5) == (200, b"ok")
+        go_on.set()
+        await written.wait()
+        assert await calls.post("sendMessage", b"2", 5) == (200, b"ok")
+        assert [number for number, _ in server.requests] == [1, 2]
+
+
+async def test_what_was_not_written_was_not_executed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may close a connection as soon as it is made: that is known at once."""
+    async with pool(kept_alive, limit=1) as (calls, server):
+        connection = await calls._connect()
+        connection.abort()
+
+        async def connect() -> object:
+            return connection
+
+        with monkeypatch.context() as patched:
+            patched.setattr(calls, "_connect", connect)
+            async with asyncio.timeout(2):
+                with pytest.raises(Unavailable, match="safe to try again"):
+                    await calls.post("sendMessage", b"{}", 60)
+        assert server.requests == []
+        assert await calls.post("sendMessage", b"{}", 5) == (200, b"ok")
+
+
+async def test_an_answer_before_the_request_was_read_ends_the_connection() -> None:
+    """The server may never read on, and the next call would wait for it in vain."""
+    over = asyncio.Event()
+
+    async def hasty(server: Server, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if number == 1:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(OK)
+            await over.wait()
+        else:
+            await kept_alive(server, number, reader, writer)
+
+    async with pool(hasty) as (calls, _):
+        assert await calls.post("sendMessage", b"x" * 30_000_000, 5) == (200, b"ok")
+        assert await calls.post("sendMessage", b"{}", 1) == (200, b"ok")
+        over.set()
+
+
+@pytest.mark.parametrize(
+    ("root", "host", "named", "path"),
+    [
+        ("https://api.example:443", "api.example", "api.example", "/bot1"),
+        ("https://b\u00fccher:8443", "xn--bcher-kva", "xn--bcher-kva:8443", "/bot1"),
+        ("https://fa\u00df.example", "xn--fa-hia.example", "xn--fa-hia.example", "/bot1"),
+        ("https://[::1]:81/a", "::1", "[::1]:81", "/a/bot1"),
+        ("https://gate.example?to=x", "gate.example", "gate.example", "/?to=x/bot1"),
+    ],
+)
+def test_an_address_means_the_same_as_for_files(root: str, host: str, named: str, path: str) -> None:
+    """Calls hold the token, so they go to that host and no other."""
+    calls = CallPool(f"{root}/bot1", ssl.create_default_context(), limit=1, ipv4=False)
+    assert (calls._host, calls._path) == (host, path)
+    assert calls._headers.startswith(f"Host: {named}\r\n")

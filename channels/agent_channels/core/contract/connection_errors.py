@@ -25,7 +25,7 @@ from agent_channels.core.settings.network import Route, shown_url
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["connection_error", "explain_route", "is_aiohttps", "no_answer", "not_connected"]
+__all__ = ["connection_error", "explain_route", "is_aiohttps", "no_answer", "not_connected", "not_written"]
 
 # How aiohttp reports a connection that ended before a byte of the request was written.
 _UNWRITTEN = "Cannot write to closing transport"
@@ -71,7 +71,7 @@ def connection_error(error: Exception, platform: str) -> PlatformError:
 
     cause = error.__cause__ or error
     if isinstance(cause, aiohttp.ClientConnectionResetError) and str(cause) == _UNWRITTEN:
-        return _unavailable(platform, sentence("the connection was closed; it is safe to try again"))
+        return not_written(platform)
     way = _WAYS.get(platform, _Way())
     match error:
         # All of these are raised before the request is written.
@@ -122,6 +122,11 @@ def no_answer(error: Exception, platform: str) -> Ambiguous:
     return Ambiguous(
         sentence("the connection to {platform} ended before the answer: {text}", platform=platform, text=_text(error))
     )
+
+
+def not_written(platform: str) -> Unavailable:
+    """Return what it means that a connection ended before a byte of the request was written."""
+    return _unavailable(platform, sentence("the connection was closed; it is safe to try again"))
 
 
 def _unavailable(platform: str, reason: str) -> Unavailable:
