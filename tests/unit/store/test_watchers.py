@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -174,6 +175,20 @@ def test_nothing_but_a_pipe_is_written_to(tmp_path: Path) -> None:
     Watchers(tmp_path).wake()
     assert (target.read_text(), file.read_text()) == ("untouched", "untouched")
     assert pipes(tmp_path) == ["file", "folder", "link"]
+
+
+def test_who_joins_within_the_same_second_is_heard_of(tmp_path: Path) -> None:
+    """On a file system that keeps whole seconds, a folder that changed again has the same time."""
+    watchers, changed_ns = Watchers(tmp_path), time.time_ns() - 500_000_000
+    with Watchers(tmp_path).joined() as first:
+        os.utime(tmp_path / FOLDER, ns=(changed_ns, changed_ns))
+        watchers.wake()
+        with Watchers(tmp_path).joined() as second:
+            os.utime(tmp_path / FOLDER, ns=(changed_ns, changed_ns))
+            watchers.wake()
+            assert first is not None
+            assert second is not None
+            assert (os.read(first, 10), os.read(second, 10)) == (b"!!", b"!")
 
 
 def test_a_reader_that_reads_nothing_holds_nobody_up(tmp_path: Path) -> None:

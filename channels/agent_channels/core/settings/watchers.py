@@ -21,8 +21,8 @@ __all__ = ["FOLDER", "Watchers"]
 FOLDER = ".watchers"
 # Windows has no named pipes in folders.
 _PIPE = os.O_NONBLOCK | os.O_NOFOLLOW if sys.platform != "win32" else 0
-# A folder may change once more within one tick of the kernel's clock, and its time stay the same.
-_TICK_NS = 50_000_000
+# A folder may change again within one tick of its file system's clock, and its time stay the same: some count seconds.
+_TICK_NS = 2_000_000_000
 # More names than servers will ever be: no commit is slowed by what else was put there.
 _LOOK_AT_MAX = 256
 
