@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agent_channels.core.settings.watchers import FOLDER
 from agent_channels.sandbox.telegram.groups import TelegramGroup
 from agent_channels.sandbox.telegram.people import TelegramPerson
 from agent_channels.sandbox.telegram.sandbox import TelegramSandbox
@@ -159,6 +160,20 @@ async def test_who_is_no_approver_any_more_is_told_how_to_become_one(stage: Stag
     await stage.tg.wait_for(lambda: ann.ephemerals or None)
     assert ann.ephemerals[0]["text"].endswith(f"channels access telegram approver add {ann.id}")
     assert not is_closed(ann.messages()[-1])
+
+
+async def test_a_card_is_sent_though_the_wake_up_got_lost(stage: Stage, hooks: Hooks) -> None:
+    """Whoever deletes the named pipes of a running server delays what other processes ask of it, and loses nothing."""
+    ann = stage.person()
+    assert (await stage.access("approver", "add", str(ann.id))).code == 0
+    await stage.reading()
+    pipes = await stage.tg.wait_for(lambda: list((stage.state / FOLDER).glob("*")) or None)
+    for pipe in pipes:
+        pipe.unlink()
+    asking = await hooks.start("permission", tool_name="Bash", tool_input={"command": "npm test"})
+    card = await ann.next_message()
+    ann.tap(card["message_id"], label="Allow")
+    assert '"behavior": "allow"' in (await asking.ran(20)).out
 
 
 # ---- pairing in a group

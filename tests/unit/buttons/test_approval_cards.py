@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_channels.core.buttons import approval_cards
 from agent_channels.core.buttons.approval_cards import FOLD_LINES, ApprovalCards
 from agent_channels.core.buttons.card_content import permission_spec
 from agent_channels.core.buttons.prompt_spec import PromptSpec
 from agent_channels.core.contract.limits import Limits
 from agent_channels.core.contract.messages import Place
 from agent_channels.core.contract.outgoing import Outgoing
+from agent_channels.core.errors import StoreError
 from agent_channels.core.files.storage import Files
 from agent_channels.core.text.formatted_text import RenderedPart
 from agent_channels.core.text.markdown import escape
@@ -138,3 +141,33 @@ def test_what_needs_many_messages_is_one_with_a_file(drawing: Drawing, tmp_path:
     assert "every change to this file" in message.text
     assert "yes abcde" in message.text
     assert list((tmp_path / "state" / "files").iterdir()) == []
+
+
+class FailingPrompts:
+    """A store that fails twice, in each of the looks at it."""
+
+    def __init__(self) -> None:
+        self.sweeps, self.came_back = 0, asyncio.Event()
+
+    def sweep(self) -> bool:
+        self.sweeps += 1
+        if self.sweeps == 1:
+            raise StoreError("disk I/O error")
+        if self.sweeps > 2:
+            self.came_back.set()
+        return False
+
+    def any_waiting(self) -> bool:
+        if self.sweeps == 2:
+            raise StoreError("disk I/O error")
+        return True
+
+
+async def test_what_is_over_is_closed_later_if_the_store_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever of its questions fails: the bot is not opened again for it."""
+    monkeypatch.setattr(approval_cards, "SWEEP_EVERY_S", 0.01)
+    prompts = FailingPrompts()
+    task = asyncio.create_task(ApprovalCards(*cast("Any", (None, None, prompts, None, None, None, None))).sweep())
+    async with asyncio.timeout(10):
+        await prompts.came_back.wait()
+    task.cancel()
