@@ -56,7 +56,7 @@ from agent_channels.registry import CHANNELS, channel
 __all__ = ["SUMMARY", "add_arguments", "run"]
 
 SUMMARY = "share one bot among several projects, on this machine or on many"
-# A server looks at its settings every second.
+# A server that cannot be told looks at its settings every second.
 SERVERS_LEAVE_WITHIN_S = 10.0
 
 

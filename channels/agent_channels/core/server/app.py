@@ -154,8 +154,13 @@ class _Server:
                 self.current.opened(runtime)
                 group.start_soon(runtime.run, self._conversation.initialized_at)
                 context = runtime.context
+                watchers = context.services.store.watchers
                 await watch.until_changed(
-                    context.env.token(), context.settings, self._report, context.wakeups.settings_due
+                    context.env.token(),
+                    context.settings,
+                    self._report,
+                    context.wakeups.settings_due,
+                    lambda: watchers.hears,
                 )
                 with anyio.move_on_after(FINISH_WITHIN_S):
                     while runtime.sender.busy:  # noqa: ASYNC110 - rare, and over soon

@@ -18,7 +18,7 @@ from agent_channels.core.settings.paths import KEY_FILE
 __all__ = ["ConfigWatch"]
 
 logger = logging.getLogger(__name__)
-# While the bot cannot be opened, somebody is about to put that right.
+# While the bot cannot be opened, somebody is about to put that right; or no other process can tell of a change.
 LOOK_EVERY_S = 1.0
 # A folder whose permissions were fixed changes none of its files, so they are also tried now and then.
 AGAIN_EVERY_S = 15.0
@@ -32,17 +32,24 @@ class ConfigWatch:
         self._stamp = self._read_stamp()
 
     async def until_changed(
-        self, token: str | None, settings: Settings, report: Callable[[str], None], replaced: Wakeup
+        self,
+        token: str | None,
+        settings: Settings,
+        report: Callable[[str], None],
+        replaced: Wakeup,
+        is_told: Callable[[], bool],
     ) -> None:
         """Return when the token or a setting differs from the given ones.
 
-        `replaced` is set when another process of ours may have changed a file; what is edited by hand is found later.
+        `replaced` is set when another process of ours may have changed a file, while `is_told` returns True; what is
+        edited by hand is found later.
 
         What is wrong in the files meanwhile goes to `report`, "" once it is right again: somebody may be away with only
         a phone, so the settings from before stay in force.
         """
         while True:
-            with anyio.move_on_after(seconds_to_tick(RARELY_S, time.monotonic())):
+            every_s = RARELY_S if is_told() else LOOK_EVERY_S
+            with anyio.move_on_after(seconds_to_tick(every_s, time.monotonic())):
                 await replaced.wait()
             if (stamp := self._read_stamp()) == self._stamp:
                 continue

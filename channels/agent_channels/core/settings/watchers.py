@@ -37,6 +37,11 @@ class Watchers:
         self._listed_ns = 0
         self._others: list[str] = []
 
+    @property
+    def hears(self) -> bool:
+        """Whether others can wake this process now."""
+        return bool(self._own)
+
     def wake(self) -> None:
         """Wake the others; where there are none, that takes one look at a folder."""
         try:
