@@ -34,7 +34,7 @@ from agent_channels.core.runtime.claim import ReadClaim
 from agent_channels.core.runtime.context import BotContext
 from agent_channels.core.runtime.reader_lock import HandoverRequests, ReaderLock
 from agent_channels.core.runtime.turn_tracker import TurnTracker
-from agent_channels.core.scheduling import Wakeups
+from agent_channels.core.scheduling import Wakeups, wait_for_tick
 from agent_channels.core.services import Services
 from agent_channels.core.settings.config import Environment, load, renamed_settings
 from agent_channels.core.settings.paths import env_value, project_dir
@@ -176,7 +176,7 @@ class ChannelRuntime:
             self.idle_reason = (
                 sentence("{holder} reads this bot", holder=holder.describe()) if holder else sentence("starting")
             )
-            await anyio.sleep(TAKE_OVER_EVERY_S)
+            await wait_for_tick(TAKE_OVER_EVERY_S)
         self.idle_reason = ""
 
     async def _read(self) -> None:
