@@ -13,7 +13,7 @@ from agent_channels.hooks.event import HookEvent, print_answer
 __all__ = ["run"]
 
 POLL_S = 0.5
-# A server notices within half a second what a hook wrote down, and then sends it.
+# A server notices at once what a hook wrote down, within three seconds if that got lost, and then sends it.
 ANSWERED_WITHIN_S = 8.0
 SENT_POLL_S = 0.05
 

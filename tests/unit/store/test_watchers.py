@@ -124,6 +124,16 @@ async def test_a_lost_wake_up_delays_and_loses_nothing(tmp_path: Path, monkeypat
                 await called.wait()
 
 
+async def test_a_pipe_that_stays_silent_is_read_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later, but what was written to it is noticed, and it does not fill up."""
+    monkeypatch.setattr(watcher, "RARELY_S", 0.05)
+    monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", lambda *_: None)
+    with Store.open(tmp_path / "state") as store:
+        async with watched(store) as called, asyncio.timeout(10):
+            replace_file(tmp_path / "state" / "config.yaml", "mode: pull\n")
+            await called.wait()
+
+
 def no_folder(state_dir: Path, _: pytest.MonkeyPatch) -> None:
     (state_dir / FOLDER).write_text("a file")
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import anyio
 
@@ -51,10 +50,10 @@ class StoreWatcher:
         try:
             with anyio.move_on_after(seconds_to_tick(RARELY_S, time.monotonic())):
                 await self._woken.wait()
-                # All that was written until now is noticed by the look that follows.
-                with suppress(BlockingIOError):
-                    os.read(pipe, _PIPE_BYTES)
-                return True
+            # All that was written until now is noticed by the look that follows. Read even if nothing told of it: macOS
+            # may stay silent about a pipe that holds much, and would for ever.
+            return bool(os.read(pipe, _PIPE_BYTES))
+        except BlockingIOError:
             return False
         finally:
             # What others write during the pause wakes nobody before its end.
