@@ -81,7 +81,15 @@ def _pipes(folder: str, own: str) -> list[str]:
         # A pipe whose reader is not there yet has a name that begins with a dot.
         names = [entry for entry in islice(found, _LOOK_AT_MAX) if entry.name[0] != "." and entry.name != own]
     # Nothing else is opened: a socket looks like a pipe whose reader is dead, and would be removed.
-    return [entry.path for entry in names if stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode)]
+    return [entry.path for entry in names if _is_pipe(entry)]
+
+
+def _is_pipe(entry: os.DirEntry[str]) -> bool:
+    try:
+        return stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        # It has just gone.
+        return False
 
 
 def _make_pipe(folder: str, name: str) -> int:
