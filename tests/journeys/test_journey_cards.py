@@ -9,6 +9,7 @@ import pytest
 
 from hook_runs import Hooks
 from phones import Phone, Play, Said
+from wire_host import eventually
 
 NPM: dict[str, Any] = {
     "tool_name": "Bash",
@@ -82,7 +83,8 @@ async def test_a_long_change_is_cut_and_comes_whole_on_request(play: Play, hooks
     assert (await run.ran()).specific["decision"]["behavior"] == "deny"
     for phone, one in ((ann, card), (bob, copy)):
         await closed(play, phone, one, "Deny · ann – passed on")
-    assert not list((play.stage.state / "files").glob("*.diff"))
+    # It goes once it is sent, which a person may see before the server has the answer.
+    await eventually(lambda: not list((play.stage.state / "files").glob("*.diff")), "the end of the file")
 
 
 async def test_a_secret_is_neither_on_the_card_nor_in_the_file(play: Play, hooks: Hooks) -> None:
