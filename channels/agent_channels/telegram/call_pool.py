@@ -1,7 +1,8 @@
 """Connections for the calls of the Bot API, which are small, many, and urgent.
 
-aiohttp takes three times the processor's time for a call and a quarter of the server's start to import; it is there for
-files and proxies. Here asyncio connects, httptools reads the answer, and what is sent is one request of known length.
+aiohttp takes more than twice the processor's time for a call and a quarter of the server's start to import; it is there
+for files and proxies. Here asyncio connects, httptools reads the answer, and what is sent is one request of a known
+length.
 """
 
 from __future__ import annotations
