@@ -105,10 +105,11 @@ class TelegramAdapter:
 
     async def date(self) -> str | None:
         """Return the Date header of an answer of Telegram's server."""
+        session = self._api.session
         from aiohttp import ClientTimeout
 
         with translated():
-            async with self._api.session.head(self._settings.api_root, timeout=ClientTimeout(DATE_S)) as response:
+            async with session.head(self._settings.api_root, timeout=ClientTimeout(DATE_S)) as response:
                 return response.headers.get("Date")
 
     @property

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Any
 
-from agent_channels.core.contract.connection_errors import connection_error, is_aiohttps
+from agent_channels.core.contract.connection_errors import connection_error, is_aiohttp_error
 from agent_channels.core.errors import (
     Ambiguous,
     Conflict,
@@ -92,7 +92,7 @@ class _Translation(AbstractContextManager[None]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         match error:
-            case Exception() if is_aiohttps(error) or isinstance(error, TimeoutError):
+            case Exception() if is_aiohttp_error(error) or isinstance(error, TimeoutError):
                 raise translate(error) from error
             case KeyError() | TypeError() | AttributeError():
                 # Reading a result ends so if it is not what the Bot API promises.
@@ -109,7 +109,7 @@ def translate(error: Exception) -> PlatformError:
     match error:
         case PlatformError():
             return error
-        case _ if is_aiohttps(error):
+        case _ if is_aiohttp_error(error):
             return connection_error(error, "Telegram")
         case TimeoutError():
             return Ambiguous(sentence("Telegram did not answer in time"))

@@ -25,7 +25,7 @@ from agent_channels.core.settings.network import Route, shown_url
 if TYPE_CHECKING:
     import aiohttp
 
-__all__ = ["connection_error", "explain_route", "is_aiohttps", "no_answer", "not_connected", "not_written"]
+__all__ = ["connection_error", "explain_route", "is_aiohttp_error", "no_answer", "not_connected", "not_written"]
 
 # How aiohttp reports a connection that ended before a byte of the request was written.
 _UNWRITTEN = "Cannot write to closing transport"
@@ -56,7 +56,7 @@ def explain_route(platform: str, route: Route, certificates: Sequence[str]) -> N
     _WAYS[platform] = _Way(proxy, "@" in (route.proxy or ""), route.unused, tuple(certificates))
 
 
-def is_aiohttps(error: BaseException | None) -> bool:
+def is_aiohttp_error(error: BaseException | None) -> bool:
     """Return whether aiohttp raised an error; it is not imported for that."""
     aiohttp = sys.modules.get("aiohttp")
     return aiohttp is not None and isinstance(error, aiohttp.ClientError)

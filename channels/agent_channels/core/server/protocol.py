@@ -44,7 +44,7 @@ RequestId = int | str
 
 
 class HostMessage(NamedTuple):
-    """What a host wants; a notification has no id. `params` is not checked."""
+    """A request or a notification of the host's; a notification has no id. `params` is not checked."""
 
     method: str
     params: Any

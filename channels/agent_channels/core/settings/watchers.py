@@ -1,7 +1,7 @@
 """Who wants to hear at once that something in a state folder was changed: each has a named pipe there.
 
-Whoever commits to the database, or replaces a file, writes a byte into the others' pipes. A pipe whose reader is dead
-cannot be opened for writing, and is removed. A wake-up may be lost, so who waits also looks now and then.
+A process that commits to the database, or replaces a file, writes a byte into the others' pipes. A pipe whose reader is
+dead cannot be opened for writing, and is removed. A wake-up may be lost, so a watcher also looks now and then.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _make_pipe(folder: str, name: str) -> int:
     draft = f"{folder}/.{name}"
     os.mkfifo(draft, 0o600)
     try:
-        # Open for writing too: it never ends, whoever else closes it.
+        # Open for writing too: reading from it never meets an end when another process closes it.
         pipe = os.open(draft, os.O_RDWR | _PIPE)
         try:
             os.rename(draft, f"{folder}/{name}")  # noqa: PTH104

@@ -51,7 +51,7 @@ class StoreWatcher:
             with anyio.move_on_after(seconds_to_tick(RARELY_S, time.monotonic())):
                 await self._woken.wait()
             # All that was written until now is noticed by the look that follows. Read even if nothing told of it: macOS
-            # may stay silent about a pipe that holds much, and would for ever.
+            # may say nothing about a pipe that holds much, and would not later either.
             return bool(os.read(pipe, _PIPE_BYTES))
         except BlockingIOError:
             return False
